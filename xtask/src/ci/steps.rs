@@ -1,0 +1,90 @@
+//! The list of steps. A new one is a line here.
+
+use super::{Missing, Outcome, Step, arrows, ignored, original, python_mcp};
+use crate::command::{self, Failed, cargo};
+use crate::test;
+
+/// What a machine with Rust alone can run, cheapest first.
+pub(super) const RUST_ONLY: &[Step] = &[
+    Step {
+        name: "fmt",
+        run: fmt,
+    },
+    Step {
+        name: "clippy",
+        run: clippy,
+    },
+    Step {
+        name: "docs",
+        run: docs,
+    },
+    Step {
+        name: "deny",
+        run: deny,
+    },
+    Step {
+        name: "arrows",
+        run: arrows::check,
+    },
+    Step {
+        name: "test",
+        run: rust_tests,
+    },
+];
+
+/// What needs Debian, PyPI or npm packages as well.
+pub(super) const WITH_PACKAGES: &[Step] = &[
+    Step {
+        name: "original",
+        run: original::check,
+    },
+    Step {
+        name: "python-mcp",
+        run: python_mcp::check,
+    },
+    Step {
+        name: "ignored",
+        run: ignored::check,
+    },
+];
+
+pub(super) fn names() -> Vec<&'static str> {
+    RUST_ONLY
+        .iter()
+        .chain(WITH_PACKAGES)
+        .map(|step| step.name)
+        .collect()
+}
+
+fn fmt(_: Missing) -> Result<Outcome, Failed> {
+    command::run(cargo("fmt").args(["--all", "--check"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy(_: Missing) -> Result<Outcome, Failed> {
+    command::run(cargo("clippy").args(["--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn docs(_: Missing) -> Result<Outcome, Failed> {
+    let mut doc = cargo("doc");
+    doc.args(["--workspace", "--no-deps", "--locked"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    command::run(&mut doc)?;
+    Ok(Outcome::Passed)
+}
+
+fn deny(missing: Missing) -> Result<Outcome, Failed> {
+    if missing == Missing::Skips && !command::succeeds(cargo("deny").arg("--version")) {
+        return Ok(Outcome::Skipped(
+            "cargo-deny is not installed (cargo install --locked cargo-deny)",
+        ));
+    }
+    command::run(cargo("deny").args(["check", "bans", "licenses", "sources"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn rust_tests(_: Missing) -> Result<Outcome, Failed> {
+    test::run()?;
+    Ok(Outcome::Passed)
+}

@@ -1,0 +1,35 @@
+//! The chores of this repository: `cargo xtask --help`.
+
+mod ci;
+mod command;
+mod demo;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The chores of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Runs every test that needs nothing but Rust
+    Test,
+    /// Builds both programs and starts `supervise demo`
+    Demo(demo::Args),
+    /// Runs what has to pass before a change goes in
+    Ci(ci::Args),
+}
+
+fn main() -> ExitCode {
+    let task = Task::parse();
+    let outcome = command::go_to_root().and_then(|()| match task {
+        Task::Test => test::run(),
+        Task::Demo(args) => demo::run(&args),
+        Task::Ci(args) => ci::run(&args),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => failed.report(),
+    }
+}

@@ -1,0 +1,28 @@
+//! `cargo xtask test`: every test that needs nothing but Rust.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::command::{self, Failed, cargo, say};
+
+pub(crate) fn run() -> Result<(), Failed> {
+    built_then(cargo("test").args(["--workspace", "--locked"]))
+}
+
+/// Runs the ignored tests with `filter` in their name; `variable` tells them where `needed` lies.
+pub(crate) fn run_ignored(filter: &str, variable: &str, needed: &Path) -> Result<(), Failed> {
+    let mut tests = cargo("test");
+    tests
+        .args(["--workspace", "--locked", "--", "--ignored", filter])
+        .env(variable, needed);
+    built_then(&mut tests)
+}
+
+/// Tests of one program may start the other, which `cargo test` alone need not have built. With `--tests` the
+/// dependencies get the very features the tests need, so that nothing is compiled twice.
+fn built_then(tests: &mut Command) -> Result<(), Failed> {
+    command::run(cargo("build").args(["--workspace", "--locked", "--bins", "--tests"]))?;
+    let passed = command::run_tests(tests)?;
+    say(&format!("{} tests passed", passed.0));
+    Ok(())
+}
