@@ -1,1 +1,61 @@
-//! Placeholder.
+//! The proposal queue of a bottle and the audit log of a host, on SQLite.
+//!
+//! [`Queue`] is one bottle's queue: the sidecar opens or joins proposals in it and holds calls until they
+//! are decided. [`Host`] is the operator's side: the audit log, the locks, and the six steps of a
+//! decision. The database files are shared with another program and, for a queue, with an untrusted peer;
+//! every open is guarded and every schema checked.
+//!
+//! No SQL type appears in a signature here: what comes back are the types of `supervise-core`.
+//!
+//! ```
+//! use supervise_core::{Root, Slug};
+//! use supervise_store::{Bottle, Queue, bottles, prepare};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! # let root = Root::new(dir.path());
+//! let slug: Slug = "dev".parse()?;
+//! let plan = prepare(&root, &slug)?;
+//! let queue = Queue::create(&plan.queue_dir, &slug).await?;
+//! assert!(queue.proposal_page().await?.proposals.is_empty());
+//! assert!(matches!(&bottles(&root)?[..], [Bottle::Queue(found, _)] if *found == slug));
+//! # Ok(())
+//! # }
+//! ```
+#![warn(missing_docs)]
+
+mod anchor;
+mod asks;
+mod audit;
+mod bottles;
+mod chain;
+mod connection;
+mod decisions;
+mod error;
+mod guard;
+mod hold;
+mod host;
+mod inbox;
+mod intents;
+mod lock;
+mod mount;
+mod queue;
+mod recovery;
+mod retention;
+mod row;
+mod schema;
+mod shown;
+mod task;
+mod watch;
+
+pub use asks::{Asked, Checked, Limit, Limits, Undelivered, Withdrawal};
+pub use audit::{AuditFilter, AuditOrigin, AuditRow};
+pub use bottles::{Bottle, bottles, prepare};
+pub use decisions::{Audited, Claimed, Decided, DecisionRequest, Intended, Verdict};
+pub use error::{DecisionError, StoreError};
+pub use hold::{Answer, Delivery, Hold, Outcome};
+pub use host::Host;
+pub use inbox::{Found, Hidden, Listed, Page, State};
+pub use lock::BottleLock;
+pub use queue::Queue;
+pub use recovery::{Recovered, RecoveredAs};

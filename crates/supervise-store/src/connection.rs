@@ -1,0 +1,195 @@
+//! One connection to one database, opened the same careful way everywhere.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
+
+use crate::error::StoreError;
+use crate::schema::{Schema, Tables};
+
+const WRITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A bottle that can't be read must not delay the others: `list` gives each a quarter of a second.
+const READ_BUSY_TIMEOUT: Duration = Duration::from_millis(150);
+const STATEMENT_LIMIT: Duration = Duration::from_secs(2);
+/// SQLite asks once per so many virtual-machine steps whether to go on; this is some tens of microseconds.
+const PROGRESS_STEPS: i32 = 10_000;
+
+/// What a connection may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    ReadOnly,
+    ReadWrite,
+}
+
+/// A connection whose schema has been checked.
+pub(crate) struct Connection {
+    pub(crate) sql: SqliteConnection,
+    /// Which of our side tables are there; a file of the other program has none.
+    pub(crate) tables: Tables,
+    schema: &'static Schema,
+    schema_version: i64,
+    clock: StatementClock,
+}
+
+/// The moment at which the progress handler stops the running statement, in milliseconds since `base`.
+#[derive(Clone)]
+struct StatementClock {
+    base: Instant,
+    stop_at: Arc<AtomicU64>,
+}
+
+impl StatementClock {
+    fn new() -> Self {
+        StatementClock {
+            base: Instant::now(),
+            stop_at: Arc::new(AtomicU64::new(u64::MAX)),
+        }
+    }
+
+    fn restart(&self) {
+        let stop_at = self.base.elapsed() + STATEMENT_LIMIT;
+        self.stop_at.store(stop_at.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    fn may_go_on(&self) -> bool {
+        (self.base.elapsed().as_millis() as u64) < self.stop_at.load(Ordering::Relaxed)
+    }
+}
+
+impl Connection {
+    /// Opens `path`, which the guards have looked at, and checks or completes its schema.
+    pub(crate) async fn open(
+        path: &Path,
+        schema: &'static Schema,
+        access: Access,
+    ) -> Result<Connection, StoreError> {
+        match Connection::open_as(path, schema, access).await {
+            // Read-only can't roll back what a crashed writer left; a writer's open does.
+            Err(StoreError::ReadOnly) if access == Access::ReadOnly => {
+                Connection::open_as(path, schema, Access::ReadWrite)
+                    .await?
+                    .close()
+                    .await;
+                Connection::open_as(path, schema, access).await
+            }
+            other => other,
+        }
+    }
+
+    async fn open_as(path: &Path, schema: &'static Schema, access: Access) -> Result<Connection, StoreError> {
+        let path = std::path::absolute(path).map_err(|error| StoreError::io(path, error))?;
+        let clock = StatementClock::new();
+        let mut sql = options(&path, access).connect().await?;
+        let handler_clock = clock.clone();
+        sql.lock_handle()
+            .await?
+            .set_progress_handler(PROGRESS_STEPS, move || handler_clock.may_go_on());
+        let mut connection = Connection {
+            sql,
+            tables: Tables::default(),
+            schema,
+            schema_version: 0,
+            clock,
+        };
+        connection.check_schema(&path).await?;
+        if access == Access::ReadWrite && !connection.tables.complete {
+            connection.complete_schema(&path).await?;
+        }
+        Ok(connection)
+    }
+
+    async fn check_schema(&mut self, path: &Path) -> Result<(), StoreError> {
+        self.start_statement();
+        self.schema_version = self.read_schema_version().await?;
+        self.tables = self.schema.check(&mut self.sql, path).await?;
+        Ok(())
+    }
+
+    async fn complete_schema(&mut self, path: &Path) -> Result<(), StoreError> {
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut self.sql).await?;
+        let done = self.schema.complete(&mut self.sql, path).await;
+        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        sqlx::query(end).execute(&mut self.sql).await?;
+        done?;
+        self.check_schema(path).await
+    }
+
+    /// Begins a write transaction, on the schema that was checked.
+    pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.start_statement();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut self.sql).await?;
+        // A peer may have changed the schema since; looked at inside the transaction it can't change again.
+        if self.read_schema_version().await? != self.schema_version {
+            let checked = self.check_schema(Path::new("the database")).await;
+            if let Err(error) = checked {
+                self.rollback().await;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
+        self.start_statement();
+        sqlx::query("COMMIT").execute(&mut self.sql).await?;
+        Ok(())
+    }
+
+    /// Leaves the transaction, if SQLite hasn't done so already.
+    pub(crate) async fn rollback(&mut self) {
+        self.start_statement();
+        let _ = sqlx::query("ROLLBACK").execute(&mut self.sql).await;
+    }
+
+    /// Gives the next statements their two seconds.
+    pub(crate) fn start_statement(&self) {
+        self.clock.restart();
+    }
+
+    /// A number that moves when another connection has changed the database.
+    pub(crate) async fn data_version(&mut self) -> Result<i64, StoreError> {
+        self.start_statement();
+        Ok(self.number("PRAGMA data_version").await?)
+    }
+
+    async fn read_schema_version(&mut self) -> Result<i64, StoreError> {
+        Ok(self.number("PRAGMA schema_version").await?)
+    }
+
+    async fn number(&mut self, sql: &'static str) -> Result<i64, sqlx::Error> {
+        sqlx::query(sql)
+            .try_map(|row: SqliteRow| row.try_get(0))
+            .fetch_one(&mut self.sql)
+            .await
+    }
+
+    pub(crate) async fn close(self) {
+        // Nothing is lost when closing fails: every commit has been synced by then.
+        let _ = self.sql.close().await;
+    }
+}
+
+fn options(path: &Path, access: Access) -> SqliteConnectOptions {
+    let read_only = access == Access::ReadOnly;
+    SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(read_only)
+        .create_if_missing(false)
+        .busy_timeout(if read_only {
+            READ_BUSY_TIMEOUT
+        } else {
+            WRITE_BUSY_TIMEOUT
+        })
+        // The journal mode of a file is kept as found; a new file gets SQLite's default, DELETE, and EXTRA
+        // syncs the directory after the journal is gone, so a power loss can't bring it back.
+        .synchronous(SqliteSynchronous::Extra)
+        .foreign_keys(false)
+        .pragma("trusted_schema", "OFF")
+        .pragma("cell_size_check", "ON")
+        .pragma("mmap_size", "0")
+        .disable_statement_logging()
+}

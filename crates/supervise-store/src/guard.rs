@@ -1,0 +1,149 @@
+//! What must hold before a database file is opened.
+//!
+//! A peer who can write the directory could plant a link, or a journal that makes the next opener delete
+//! any file, so nothing is opened before each name has been looked at without following links. The look
+//! and the open are two moments; the operator's program therefore lists read-only and opens read-write
+//! only to decide.
+
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fstat, fsync, openat, statat};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use crate::error::StoreError;
+
+const SIDE_FILES: [&str; 3] = ["-journal", "-wal", "-shm"];
+const MAX_FILE_BYTES: u64 = 16 << 30;
+/// The tail of a journal that names a super-journal, which SQLite before 3.54 deletes unseen.
+const SUPER_JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+
+/// Opens a directory that is ours, narrowing its mode to 0700 through the descriptor.
+pub(crate) fn open_dir(path: &Path) -> Result<OwnedFd, StoreError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = openat(CWD, path, flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::NOTDIR | Errno::LOOP => StoreError::refused(path, "a symbolic link or no directory"),
+        errno => StoreError::io(path, errno),
+    })?;
+    let stat = fstat(&dir).map_err(|errno| StoreError::io(path, errno))?;
+    if stat.st_uid != geteuid().as_raw() {
+        return Err(StoreError::refused(
+            path,
+            format!("it belongs to user {}, not to us", stat.st_uid),
+        ));
+    }
+    if stat.st_mode & 0o077 != 0 {
+        fchmod(&dir, Mode::RWXU).map_err(|errno| StoreError::io(path, errno))?;
+    }
+    Ok(dir)
+}
+
+/// Makes a directory and those above it, 0700 each, and opens it.
+pub(crate) fn create_dir(path: &Path) -> Result<OwnedFd, StoreError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let mut builder = std::fs::DirBuilder::new();
+    builder
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| StoreError::io(path, error))?;
+    open_dir(path)
+}
+
+/// Looks at a database and its side files. Returns whether the database is there.
+pub(crate) fn check_database(dir: &OwnedFd, path: &Path) -> Result<bool, StoreError> {
+    let name = file_name(path)?;
+    for suffix in SIDE_FILES {
+        let side = path.with_file_name(format!("{name}{suffix}"));
+        if check_file(dir, &side)?.is_some() && suffix == "-journal" {
+            check_journal(dir, &side)?;
+        }
+    }
+    Ok(check_file(dir, path)?.is_some())
+}
+
+/// Creates an empty database file, 0600, unless it is there.
+pub(crate) fn create_database(dir: &OwnedFd, path: &Path) -> Result<(), StoreError> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
+    match openat(dir, file_name(path)?, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(_) => fsync(dir).map_err(|errno| StoreError::io(path, errno)),
+        Err(Errno::EXIST) => check_file(dir, path).map(|_| ()),
+        Err(errno) => Err(StoreError::io(path, errno)),
+    }
+}
+
+fn check_file(dir: &OwnedFd, path: &Path) -> Result<Option<Stat>, StoreError> {
+    let stat = match statat(dir, file_name(path)?, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(StoreError::io(path, errno)),
+    };
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => {}
+        FileType::Symlink => return Err(StoreError::refused(path, "a symbolic link")),
+        other => {
+            return Err(StoreError::refused(
+                path,
+                format!("no regular file but {other:?}"),
+            ));
+        }
+    }
+    if stat.st_nlink != 1 {
+        return Err(StoreError::refused(
+            path,
+            format!("it has {} hard links", stat.st_nlink),
+        ));
+    }
+    if stat.st_uid != geteuid().as_raw() {
+        return Err(StoreError::refused(
+            path,
+            format!("it belongs to user {}, not to us", stat.st_uid),
+        ));
+    }
+    if stat.st_size as u64 > MAX_FILE_BYTES {
+        return Err(StoreError::refused(
+            path,
+            format!("it has {} bytes", stat.st_size),
+        ));
+    }
+    Ok(Some(stat))
+}
+
+fn check_journal(dir: &OwnedFd, path: &Path) -> Result<(), StoreError> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(dir.as_fd(), file_name(path)?, flags, Mode::empty()) {
+        Ok(file) => std::fs::File::from(file),
+        // Gone again: another program's transaction has just ended.
+        Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => return Err(StoreError::io(path, errno)),
+    };
+    if tail(file).map_err(|error| StoreError::io(path, error))? == Some(SUPER_JOURNAL_MAGIC) {
+        return Err(StoreError::refused(
+            path,
+            "a planted journal: it names another file to delete",
+        ));
+    }
+    Ok(())
+}
+
+fn tail(mut file: std::fs::File) -> std::io::Result<Option<[u8; 8]>> {
+    use std::io::Seek as _;
+    let mut last = [0; 8];
+    if file.metadata()?.len() < 8 {
+        return Ok(None);
+    }
+    file.seek(std::io::SeekFrom::End(-8))?;
+    match file.read_exact(&mut last) {
+        Ok(()) => Ok(Some(last)),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn file_name(path: &Path) -> Result<&str, StoreError> {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(|| StoreError::refused(path, "its name isn't UTF-8"))
+}

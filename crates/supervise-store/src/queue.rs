@@ -1,0 +1,141 @@
+//! One bottle's queue: opening it, and the handle on its task.
+
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use supervise_core::{QUEUE_DB_FILENAME, Slug};
+
+use crate::asks::RateWindow;
+use crate::connection::{Access, Connection};
+use crate::error::StoreError;
+use crate::guard;
+use crate::hold::Holds;
+use crate::mount;
+use crate::schema::QUEUE;
+use crate::task::Db;
+use crate::watch::{self, Watch};
+
+/// A handle on one bottle's queue. Cloning is cheap; the connection closes with the last handle.
+#[derive(Clone)]
+pub struct Queue(Arc<Inner>);
+
+struct Inner {
+    slug: Slug,
+    dir: OwnedFd,
+    db: Db,
+    holds: Arc<Holds>,
+    rate: RateWindow,
+    mount_warning: Option<String>,
+}
+
+impl Queue {
+    /// Opens a queue to read and write, making the directory (0700) and the database (0600) if they are
+    /// missing.
+    pub async fn create(dir: &Path, slug: &Slug) -> Result<Queue, StoreError> {
+        let path = dir.join(QUEUE_DB_FILENAME);
+        let fd = guard::create_dir(dir)?;
+        if !guard::check_database(&fd, &path)? {
+            guard::create_database(&fd, &path)?;
+        }
+        Queue::start(dir, slug, fd, Access::ReadWrite).await
+    }
+
+    /// Opens an existing queue to read and write: to decide.
+    pub async fn open(dir: &Path, slug: &Slug) -> Result<Queue, StoreError> {
+        Queue::open_as(dir, slug, Access::ReadWrite).await
+    }
+
+    /// Opens an existing queue to read only: to list and show. Nothing can make this open write, except
+    /// to roll back what a crashed writer left.
+    pub async fn open_read_only(dir: &Path, slug: &Slug) -> Result<Queue, StoreError> {
+        Queue::open_as(dir, slug, Access::ReadOnly).await
+    }
+
+    async fn open_as(dir: &Path, slug: &Slug, access: Access) -> Result<Queue, StoreError> {
+        let path = dir.join(QUEUE_DB_FILENAME);
+        let fd = guard::open_dir(dir)?;
+        if !guard::check_database(&fd, &path)? {
+            return Err(StoreError::Missing { path });
+        }
+        Queue::start(dir, slug, fd, access).await
+    }
+
+    async fn start(dir: &Path, slug: &Slug, fd: OwnedFd, access: Access) -> Result<Queue, StoreError> {
+        let path = dir.join(QUEUE_DB_FILENAME);
+        let mut connection = Connection::open(&path, &QUEUE, access).await?;
+        if !connection.tables.shared {
+            return Err(StoreError::refused(&path, "it has no supervise tables"));
+        }
+        let holds = Arc::new(Holds::default());
+        let watch = match access {
+            Access::ReadWrite => Some(Watch::start(dir, Arc::clone(&holds), &mut connection).await?),
+            Access::ReadOnly => None,
+        };
+        let db = Db::start(connection, watch);
+        let (slug, mount_warning) = (slug.clone(), mount::warning(dir));
+        let queue = Queue(Arc::new(Inner {
+            slug,
+            dir: fd,
+            db,
+            holds,
+            rate: RateWindow::default(),
+            mount_warning,
+        }));
+        if access == Access::ReadWrite {
+            queue.delete_old_withdrawals().await?;
+        }
+        Ok(queue)
+    }
+
+    /// The bottle.
+    pub fn slug(&self) -> &Slug {
+        &self.0.slug
+    }
+
+    /// Set when the queue lies on a file system that two kernels may share, where SQLite isn't safe.
+    pub fn mount_warning(&self) -> Option<String> {
+        self.0.mount_warning.clone()
+    }
+
+    /// Whether the store still answers.
+    pub async fn check_health(&self) -> Result<(), StoreError> {
+        self.db()
+            .read(|connection| Box::pin(async { connection.data_version().await.map(|_| ()) }))
+            .await
+    }
+
+    /// Finishes what was asked and closes the connection, if this is the last handle.
+    pub async fn close(self) {
+        let Some(inner) = Arc::into_inner(self.0) else {
+            return;
+        };
+        inner.db.close().await;
+    }
+
+    /// Wakes whoever watches this queue.
+    pub(crate) fn ring(&self) {
+        watch::ring(&self.0.dir);
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn holds(&self) -> &Arc<Holds> {
+        &self.0.holds
+    }
+
+    pub(crate) fn rate(&self) -> &RateWindow {
+        &self.0.rate
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("slug", &self.0.slug)
+            .finish_non_exhaustive()
+    }
+}

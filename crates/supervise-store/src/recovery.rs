@@ -1,0 +1,143 @@
+//! Finishing or undoing what a crash left: done by whoever gets the bottle's lock next, so nobody can be
+//! at work on it.
+//!
+//! Before its audit entry a decision can still go either way; behind it the operator's word stands and
+//! only the answer is missing.
+
+use supervise_core::{Digest, Status};
+
+use crate::connection::Connection;
+use crate::error::StoreError;
+use crate::host::Host;
+use crate::inbox::{self, Found, State};
+use crate::intents::Intent;
+use crate::lock::BottleLock;
+use crate::queue::Queue;
+
+/// An interrupted decision that has come to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// The proposal.
+    pub id: String,
+    /// Which end.
+    pub what: RecoveredAs,
+}
+
+/// How an interrupted decision ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecoveredAs {
+    /// It was carried out to the end.
+    Finished(Status),
+    /// It was taken back; the proposal is as it was before.
+    Undone,
+}
+
+impl Host {
+    /// Finishes or undoes the bottle's interrupted decisions. Call it right after taking the lock.
+    pub async fn recover(&self, lock: &BottleLock, queue: &Queue) -> Result<Vec<Recovered>, StoreError> {
+        if lock.slug() != queue.slug() {
+            return Ok(Vec::new());
+        }
+        let mut recovered = Vec::new();
+        for intent in self.intents(lock.slug()).await? {
+            let id = intent.proposal_id.clone();
+            if let Some(what) = self.recover_intent(queue, intent).await? {
+                recovered.push(Recovered { id, what });
+            }
+        }
+        // What is claimed now has no intent: its decision ended before anything was written down.
+        let undone = queue.claims_release_all().await?;
+        recovered.extend(undone.into_iter().map(|id| Recovered {
+            id,
+            what: RecoveredAs::Undone,
+        }));
+        if !recovered.is_empty() {
+            queue.ring();
+        }
+        Ok(recovered)
+    }
+
+    async fn recover_intent(&self, queue: &Queue, intent: Intent) -> Result<Option<RecoveredAs>, StoreError> {
+        let what = match queue.find_claimed(&intent).await? {
+            // The crash came after the answer; only the intent was left.
+            Standing::Answered => None,
+            Standing::Lost => Some(RecoveredAs::Undone),
+            Standing::Ours(found) => {
+                let audited = match intent.audited {
+                    Some(audited) => audited,
+                    None => self.intent_audit(&intent, &found.listed.proposal, false).await?,
+                };
+                queue.answer(&intent, audited).await?;
+                Some(RecoveredAs::Finished(intent.status))
+            }
+        };
+        self.intent_delete(&intent.token).await?;
+        Ok(what)
+    }
+}
+
+/// Where an interrupted decision stands in the queue.
+enum Standing {
+    /// The claim is there and the proposal is what was decided on.
+    Ours(Box<Found>),
+    /// The answer is there.
+    Answered,
+    /// The row is gone, was changed, or somebody removed the claim.
+    Lost,
+}
+
+impl Queue {
+    async fn find_claimed(&self, intent: &Intent) -> Result<Standing, StoreError> {
+        let (slug, intent) = (self.slug().clone(), intent.clone());
+        self.db()
+            .read(move |connection| {
+                Box::pin(async move {
+                    let found = inbox::find(connection, slug, intent.proposal_id.clone()).await?;
+                    let found = found.into_iter().find(|found| found.id() == intent.proposal_id);
+                    let claimed = is_claimed(connection, &intent.token).await?;
+                    Ok(found.map_or(Standing::Lost, |found| standing(found, claimed, &intent)))
+                })
+            })
+            .await
+    }
+
+    async fn claims_release_all(&self) -> Result<Vec<String>, StoreError> {
+        let any = self
+            .db()
+            .read(|connection| {
+                Box::pin(async move {
+                    let query = "SELECT EXISTS (SELECT 1 FROM supervise_claims)";
+                    Ok(sqlx::query_scalar::<_, bool>(query)
+                        .fetch_one(&mut connection.sql)
+                        .await?)
+                })
+            })
+            .await?;
+        if !any {
+            return Ok(Vec::new());
+        }
+        let query = "DELETE FROM supervise_claims RETURNING proposal_id";
+        self.db()
+            .write(move |connection| {
+                Box::pin(async move { Ok(sqlx::query_scalar(query).fetch_all(&mut connection.sql).await?) })
+            })
+            .await
+    }
+}
+
+async fn is_claimed(connection: &mut Connection, token: &str) -> Result<bool, StoreError> {
+    let query = "SELECT EXISTS (SELECT 1 FROM supervise_claims WHERE token = ?)";
+    Ok(sqlx::query_scalar(query)
+        .bind(token)
+        .fetch_one(&mut connection.sql)
+        .await?)
+}
+
+fn standing(found: Found, claimed: bool, intent: &Intent) -> Standing {
+    let same = Digest::from_hex(&intent.digest) == Some(found.listed.proposal.digest());
+    match &found.state {
+        State::Decided(answer) if answer.response.status == intent.status => Standing::Answered,
+        State::BeingDecided if claimed && same => Standing::Ours(Box::new(found)),
+        _ => Standing::Lost,
+    }
+}

@@ -1,0 +1,242 @@
+//! One task owns one connection. Jobs that arrive together share a transaction, and each is answered only
+//! after the commit.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::connection::Connection;
+use crate::error::StoreError;
+use crate::watch::Watch;
+
+const BATCH: usize = 256;
+
+pub(crate) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'c>>;
+type Ending = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Run = Box<dyn for<'c> FnOnce(Result<&'c mut Connection, StoreError>) -> Running<'c> + Send>;
+type Running<'c> = Pin<Box<dyn Future<Output = Ran> + Send + 'c>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Read,
+    Write,
+}
+
+struct Job {
+    kind: Kind,
+    /// Given an error instead of a connection, it only tells its caller.
+    run: Run,
+}
+
+/// What is left of a job once its statements have run: its own error, and whom to tell how it ended.
+struct Ran {
+    error: Option<StoreError>,
+    ending: Ending,
+}
+
+/// The handle on the task, which ends when the handle is gone and the jobs are done.
+pub(crate) struct Db {
+    jobs: mpsc::UnboundedSender<Job>,
+    task: JoinHandle<()>,
+}
+
+impl Db {
+    pub(crate) fn start(connection: Connection, watch: Option<Watch>) -> Db {
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let task = tokio::spawn(run(connection, queue, watch));
+        Db { jobs, task }
+    }
+
+    /// Runs `work` outside of a write transaction of its own.
+    pub(crate) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Work<'c, T> + Send + 'static,
+    {
+        self.submit(Kind::Read, work, |_| {}).await
+    }
+
+    /// Runs `work` in a write transaction; returns after its commit.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Work<'c, T> + Send + 'static,
+    {
+        self.submit(Kind::Write, work, |_| {}).await
+    }
+
+    /// As [`Db::write`]; `then` runs right after the commit, even if the caller has gone by then.
+    pub(crate) async fn write_then<T, F, N>(&self, work: F, then: N) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Work<'c, T> + Send + 'static,
+        N: FnOnce(&T) + Send + 'static,
+    {
+        self.submit(Kind::Write, work, then).await
+    }
+
+    /// As [`Db::write_then`] for callers that can't wait.
+    pub(crate) fn write_later<T, F, N>(&self, work: F, then: N)
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Work<'c, T> + Send + 'static,
+        N: FnOnce(&T) + Send + 'static,
+    {
+        drop(self.send(Kind::Write, work, then));
+    }
+
+    /// Finishes what was asked, closes the connection and waits for the task's end.
+    pub(crate) async fn close(self) {
+        drop(self.jobs);
+        // A task that panicked has ended as well.
+        let _ = self.task.await;
+    }
+
+    async fn submit<T, F, N>(&self, kind: Kind, work: F, then: N) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Work<'c, T> + Send + 'static,
+        N: FnOnce(&T) + Send + 'static,
+    {
+        self.send(kind, work, then).await.map_err(|_| StoreError::Gone)?
+    }
+
+    fn send<T, F, N>(&self, kind: Kind, work: F, then: N) -> oneshot::Receiver<Result<T, StoreError>>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Work<'c, T> + Send + 'static,
+        N: FnOnce(&T) + Send + 'static,
+    {
+        let (answer, receiver) = oneshot::channel();
+        let run: Run = Box::new(move |connection| {
+            Box::pin(async move {
+                let result = match connection {
+                    Ok(connection) => work(connection).await,
+                    Err(error) => Err(error),
+                };
+                let error = result.as_ref().err().cloned();
+                Ran {
+                    error,
+                    ending: Box::new(move |committed| end(committed.and(result), then, answer)),
+                }
+            })
+        });
+        // A failed send drops the job and with it the sender: the receiver then says Gone.
+        let _ = self.jobs.send(Job { kind, run });
+        receiver
+    }
+}
+
+fn end<T>(
+    result: Result<T, StoreError>,
+    then: impl FnOnce(&T),
+    answer: oneshot::Sender<Result<T, StoreError>>,
+) {
+    if let Ok(value) = &result {
+        then(value);
+    }
+    // The caller may have gone; what was committed stays.
+    let _ = answer.send(result);
+}
+
+async fn run(mut connection: Connection, mut queue: mpsc::UnboundedReceiver<Job>, watch: Option<Watch>) {
+    let mut batch = Vec::new();
+    let Some(mut watch) = watch else {
+        while queue.recv_many(&mut batch, BATCH).await > 0 {
+            run_batch(&mut connection, &mut batch).await;
+        }
+        return connection.close().await;
+    };
+    loop {
+        tokio::select! {
+            taken = queue.recv_many(&mut batch, BATCH) => {
+                if taken == 0 {
+                    break;
+                }
+                run_batch(&mut connection, &mut batch).await;
+                watch.after_own_work(&mut connection).await;
+            }
+            wake = watch.wake() => watch.check(wake, &mut connection).await,
+        }
+    }
+    connection.close().await;
+}
+
+async fn run_batch(connection: &mut Connection, batch: &mut Vec<Job>) {
+    if batch.iter().all(|job| job.kind == Kind::Read) {
+        for job in batch.drain(..) {
+            connection.start_statement();
+            ((job.run)(Ok(connection)).await.ending)(Ok(()));
+        }
+        return;
+    }
+    let jobs = std::mem::take(batch);
+    match connection.begin().await {
+        Ok(()) => run_transaction(connection, jobs).await,
+        Err(error) => fail(jobs, &error).await,
+    }
+}
+
+async fn run_transaction(connection: &mut Connection, jobs: Vec<Job>) {
+    let mut endings = Vec::with_capacity(jobs.len());
+    let mut jobs = jobs.into_iter();
+    let mut outcome = Ok(());
+    for job in jobs.by_ref() {
+        match run_in_savepoint(connection, job).await {
+            (ending, Ok(())) => endings.push(ending),
+            (ending, Err(error)) => {
+                endings.push(ending);
+                outcome = Err(error);
+                break;
+            }
+        }
+    }
+    if outcome.is_ok() {
+        outcome = connection.commit().await;
+    }
+    if outcome.is_err() {
+        connection.rollback().await;
+    }
+    for ending in endings {
+        ending(outcome.clone());
+    }
+    // Those that never ran share the fate of the transaction they were to run in.
+    if let Err(error) = outcome {
+        fail(jobs.collect(), &error).await;
+    }
+}
+
+/// Runs one job so that its failure leaves nothing of it behind. An error means the whole transaction is
+/// lost: SQLite may have rolled it back already, and what ran next would commit by itself.
+async fn run_in_savepoint(connection: &mut Connection, job: Job) -> (Ending, Result<(), StoreError>) {
+    connection.start_statement();
+    if let Err(error) = execute(connection, "SAVEPOINT job").await {
+        let ran = (job.run)(Err(error.clone())).await;
+        return (ran.ending, Err(error));
+    }
+    let Ran { error, ending } = (job.run)(Ok(connection)).await;
+    let settled = match error {
+        None => execute(connection, "RELEASE job").await,
+        Some(error) if error.spares_transaction() => undo_savepoint(connection).await,
+        Some(error) => Err(error),
+    };
+    (ending, settled)
+}
+
+async fn undo_savepoint(connection: &mut Connection) -> Result<(), StoreError> {
+    execute(connection, "ROLLBACK TO job").await?;
+    execute(connection, "RELEASE job").await
+}
+
+async fn execute(connection: &mut Connection, sql: &'static str) -> Result<(), StoreError> {
+    sqlx::query(sql).execute(&mut connection.sql).await?;
+    Ok(())
+}
+
+async fn fail(jobs: Vec<Job>, error: &StoreError) {
+    for job in jobs {
+        ((job.run)(Err(error.clone())).await.ending)(Ok(()));
+    }
+}

@@ -1,0 +1,255 @@
+//! Noticing decisions: one watcher per queue, and one query per wake for everything held.
+//!
+//! The doorbell is a touch of the queue directory's own times after a commit; other programs' commits are
+//! seen by the files they create and delete there. Both are hints, which may come before the commit can be
+//! read or not at all; the truth is a slow poll while anything is held.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
+use tokio::time::sleep;
+
+use crate::connection::Connection;
+use crate::error::StoreError;
+use crate::hold::Holds;
+use crate::row;
+
+/// The truth: how often the database is asked while anything is held.
+const POLL: Duration = Duration::from_millis(250);
+/// After a hint that showed nothing, how often and for how long to look again.
+const RECHECK_EVERY: Duration = Duration::from_millis(1);
+const RECHECK_FOR: Duration = Duration::from_millis(50);
+
+/// Why the watcher woke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wake {
+    Hint,
+    Recheck,
+    Poll,
+}
+
+pub(crate) struct Watch {
+    holds: Arc<Holds>,
+    bell: Bell,
+    data_version: i64,
+    /// Responses up to this row have been handed out.
+    seen_row: i64,
+    recheck_until: Option<Instant>,
+    next_poll: Instant,
+    /// Whether a change was seen since every held proposal was last looked at one by one.
+    stale: bool,
+}
+
+impl Watch {
+    pub(crate) async fn start(
+        dir: &Path,
+        holds: Arc<Holds>,
+        connection: &mut Connection,
+    ) -> Result<Watch, StoreError> {
+        let bell = Bell::on(dir);
+        let data_version = connection.data_version().await?;
+        let seen_row = row::last_response_row(&mut connection.sql).await?;
+        let next_poll = Instant::now() + POLL;
+        Ok(Watch {
+            holds,
+            bell,
+            data_version,
+            seen_row,
+            recheck_until: None,
+            next_poll,
+            stale: false,
+        })
+    }
+
+    /// Waits for a reason to look; for ever while nothing is held.
+    pub(crate) async fn wake(&mut self) -> Wake {
+        if self.holds.is_empty() {
+            return std::future::pending().await;
+        }
+        let now = Instant::now();
+        let recheck = self.recheck_until.is_some_and(|until| now < until);
+        let poll_in = self.next_poll.saturating_duration_since(now);
+        let (wake, delay) = if recheck {
+            (Wake::Recheck, RECHECK_EVERY)
+        } else {
+            (Wake::Poll, poll_in)
+        };
+        tokio::select! {
+            () = self.bell.rung() => Wake::Hint,
+            () = sleep(delay) => wake,
+        }
+    }
+
+    /// Looks for news and hands it out.
+    pub(crate) async fn check(&mut self, wake: Wake, connection: &mut Connection) {
+        if wake == Wake::Hint {
+            self.recheck_until = Some(Instant::now() + RECHECK_FOR);
+        }
+        match self.look(connection).await {
+            Ok(found) if found => self.recheck_until = None,
+            Ok(_) | Err(StoreError::Busy) => {}
+            Err(error) => tracing::warn!(%error, "the queue could not be read; trying again"),
+        }
+        if Instant::now() >= self.next_poll {
+            self.next_poll = Instant::now() + POLL;
+            self.look_at_each(connection).await;
+        }
+    }
+
+    /// Our own commit rang the bell too; what it has to say is known here already.
+    pub(crate) async fn after_own_work(&mut self, connection: &mut Connection) {
+        self.bell.silence();
+        if !self.holds.is_empty() {
+            self.check(Wake::Recheck, connection).await;
+        }
+    }
+
+    async fn look(&mut self, connection: &mut Connection) -> Result<bool, StoreError> {
+        let data_version = connection.data_version().await?;
+        if data_version == self.data_version {
+            return Ok(false);
+        }
+        let answers = row::answers_after(connection, self.seen_row).await?;
+        self.data_version = data_version;
+        self.stale = true;
+        for (row, answer) in answers {
+            self.seen_row = row;
+            if let Some(answer) = answer {
+                self.holds.decided(&answer);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Row numbers can't tell of a proposal archived elsewhere, nor survive a VACUUM, so after changes
+    /// every held proposal is looked at, at the pace of the poll.
+    async fn look_at_each(&mut self, connection: &mut Connection) {
+        if !self.stale {
+            return;
+        }
+        match row::ended_among(connection, &self.holds.ids()).await {
+            Ok(ended) => {
+                self.stale = false;
+                ended.into_iter().for_each(|end| self.holds.ended(end));
+            }
+            Err(error) => tracing::warn!(%error, "held proposals could not be read; trying again"),
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.holds.close();
+    }
+}
+
+/// Rings the doorbell of a queue: every watcher of the directory wakes.
+pub(crate) fn ring(dir: &OwnedFd) {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    // A bell that can't be rung only costs the other side its poll's delay.
+    let _ = futimens(
+        dir.as_fd(),
+        &Timestamps {
+            last_access: now,
+            last_modification: now,
+        },
+    );
+}
+
+#[cfg(target_os = "linux")]
+mod bell {
+    use std::mem::MaybeUninit;
+    use std::os::fd::OwnedFd;
+    use std::path::Path;
+
+    use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+    use tokio::io::unix::AsyncFd;
+
+    /// inotify on the directory, or nothing where there is none to be had.
+    pub(crate) struct Bell(Option<AsyncFd<OwnedFd>>);
+
+    impl Bell {
+        pub(crate) fn on(dir: &Path) -> Bell {
+            match watch(dir) {
+                Ok(fd) => Bell(Some(fd)),
+                Err(error) => {
+                    tracing::warn!(%error, "no inotify on the queue; decisions are noticed by polling");
+                    Bell(None)
+                }
+            }
+        }
+
+        pub(crate) async fn rung(&mut self) {
+            let Some(fd) = &self.0 else {
+                return std::future::pending().await;
+            };
+            match fd.readable().await {
+                Ok(mut ready) => {
+                    drain(fd.get_ref());
+                    ready.clear_ready();
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "inotify failed; decisions are noticed by polling");
+                    self.0 = None;
+                }
+            }
+        }
+
+        pub(crate) fn silence(&mut self) {
+            if let Some(fd) = &self.0 {
+                drain(fd.get_ref());
+            }
+        }
+    }
+
+    fn watch(dir: &Path) -> std::io::Result<AsyncFd<OwnedFd>> {
+        let fd = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+        // Never OPEN or ACCESS: our own reads would wake us for ever.
+        let events = WatchFlags::MODIFY
+            | WatchFlags::CREATE
+            | WatchFlags::DELETE
+            | WatchFlags::MOVED_TO
+            | WatchFlags::ATTRIB;
+        inotify::add_watch(&fd, dir, events)?;
+        // `new` is deprecated for types whose descriptor may change underneath; an OwnedFd's never does.
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe, and sound here for the same reason"
+        )]
+        AsyncFd::new(fd)
+    }
+
+    fn drain(fd: &OwnedFd) {
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(fd, &mut buffer);
+        while events.next().is_ok() {}
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod bell {
+    use std::path::Path;
+
+    /// Elsewhere the poll is all there is.
+    pub(crate) struct Bell;
+
+    impl Bell {
+        pub(crate) fn on(_dir: &Path) -> Bell {
+            Bell
+        }
+
+        pub(crate) async fn rung(&mut self) {
+            std::future::pending().await
+        }
+
+        pub(crate) fn silence(&mut self) {}
+    }
+}
+
+use bell::Bell;

@@ -1,0 +1,11 @@
+//! The store on real files: one module per resource.
+#![allow(clippy::unwrap_used, reason = "a test that fails should panic where it fails")]
+
+mod asks;
+mod audit;
+mod decisions;
+mod fixture;
+mod guards;
+mod recovery;
+mod triggers;
+mod waiting;
