@@ -1,0 +1,16 @@
+//! HTTP: from an accepted connection to one message, and from an answer to bytes that were written.
+
+mod body;
+mod connection;
+mod connections;
+mod events;
+mod gate;
+mod head;
+mod link;
+mod reply;
+mod request;
+mod wire;
+
+pub(crate) use connection::drive;
+pub(crate) use connections::Connections;
+pub(crate) use link::Link;

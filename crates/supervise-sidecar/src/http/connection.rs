@@ -1,0 +1,71 @@
+//! One connection from its acceptance to its end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioTimer;
+use tokio::net::TcpStream;
+
+use super::connections::Seat;
+use super::link::Link;
+use super::request;
+use super::wire::Wire;
+use crate::sidecar::{Phase, Sidecar};
+
+const HEAD_TIME_LIMIT: Duration = Duration::from_secs(10);
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+const MAX_HEADERS: usize = 32;
+/// Past the connection limit there is time for one short exchange.
+const OVERFLOW_TIME_LIMIT: Duration = Duration::from_secs(3);
+
+/// Serves requests until the client leaves or this side closes the connection.
+pub(crate) async fn drive(sidecar: Arc<Sidecar>, stream: TcpStream, peer: SocketAddr, seat: Seat) {
+    let link = Arc::new(Link::new(peer.ip().to_canonical(), seat));
+    let mut phase = sidecar.phase();
+    let service = service_fn(|request| {
+        let (sidecar, link) = (Arc::clone(&sidecar), Arc::clone(&link));
+        async { Ok::<_, Infallible>(request::serve(sidecar, link, request).await) }
+    });
+    let wire = Wire::new(stream, Arc::clone(&link));
+    let mut connection = pin!(builder().serve_connection(wire, service));
+    let mut cut_off = pin!(cut_off(&link));
+    loop {
+        let now = *phase.borrow_and_update();
+        match now {
+            Phase::Serving => {}
+            Phase::Stopping => connection.as_mut().graceful_shutdown(),
+            Phase::Closed => break,
+        }
+        tokio::select! {
+            // A connection that ends in an error has told its client, or has none any more.
+            _ = connection.as_mut() => return,
+            () = cut_off.as_mut() => break,
+            changed = phase.changed() => if changed.is_err() { break },
+        }
+    }
+    // Requests that are dropped with the connection now were not cancelled by their client.
+    link.sever();
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME_LIMIT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS);
+    builder
+}
+
+/// Ready when this side has a reason to close the connection at once.
+async fn cut_off(link: &Link) {
+    tokio::select! {
+        () = link.seat().evicted() => {}
+        () = tokio::time::sleep(OVERFLOW_TIME_LIMIT), if link.seat().is_overflow() => {}
+    }
+}

@@ -1,0 +1,140 @@
+//! The socket under the HTTP library: knows what was read, what is written, and how to part politely.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+use super::head::HeadWatch;
+use super::link::Link;
+
+/// How long a client may take none of the bytes that wait for it.
+const STALL_LIMIT: Duration = Duration::from_secs(30);
+/// How long a closed connection is still read: closing it on unread bytes would reset it, and the answer
+/// with it.
+const LINGER: Duration = Duration::from_secs(1);
+const SCRATCH_BYTES: usize = 8 * 1024;
+
+/// A connection's socket.
+pub(super) struct Wire {
+    stream: TokioIo<TcpStream>,
+    link: Arc<Link>,
+    heads: HeadWatch,
+    ended: bool,
+    stalled: Option<Pin<Box<Sleep>>>,
+    lingering: Option<Pin<Box<Sleep>>>,
+}
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream, link: Arc<Link>) -> Self {
+        Wire {
+            stream: TokioIo::new(stream),
+            link,
+            heads: HeadWatch::new(),
+            ended: false,
+            stalled: None,
+            lingering: None,
+        }
+    }
+
+    fn stream(&mut self) -> Pin<&mut TokioIo<TcpStream>> {
+        Pin::new(&mut self.stream)
+    }
+
+    fn poll_scratch<'a>(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &'a mut [u8],
+    ) -> Poll<io::Result<&'a [u8]>> {
+        let mut buffer = ReadBuf::new(scratch);
+        ready!(self.stream().poll_read(cx, buffer.unfilled()))?;
+        let length = buffer.filled().len();
+        self.ended |= length == 0;
+        Poll::Ready(Ok(&scratch[..length]))
+    }
+
+    /// Gives a write that can't go on its time limit.
+    fn watch_stall<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if write.is_ready() {
+            self.stalled = None;
+            return write;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL_LIMIT)));
+        ready!(stalled.as_mut().poll(cx));
+        self.link.sever();
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let until = self.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        if until.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut scratch = [0; SCRATCH_BYTES];
+        while !self.ended {
+            if ready!(self.poll_scratch(cx, &mut scratch)).is_err() {
+                break;
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Read for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut scratch = [0; SCRATCH_BYTES];
+        let room = buf.remaining().min(SCRATCH_BYTES);
+        let bytes = ready!(self.poll_scratch(cx, &mut scratch[..room]))?;
+        if self.heads.read(bytes) {
+            self.link.note_ambiguous_length();
+        }
+        buf.put_slice(bytes);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = self.stream().poll_write(cx, bytes);
+        self.watch_stall(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.stream().poll_write_vectored(cx, bytes);
+        self.watch_stall(cx, written)
+    }
+
+    /// The library writes all it has before it flushes, so a flush that is done means: it is written.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.stream().poll_flush(cx))?;
+        self.link.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.lingering.is_none() {
+            ready!(self.stream().poll_shutdown(cx))?;
+        }
+        ready!(self.poll_linger(cx));
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,138 @@
+//! Model Context Protocol: which generation a request belongs to, and the methods of each.
+
+mod catalogue;
+mod legacy;
+mod modern;
+
+use std::sync::Arc;
+
+use hyper::{HeaderMap, StatusCode};
+use serde_json::{Map, Value, json};
+
+pub(crate) use catalogue::{Catalogue, server_meta};
+
+use crate::call::{Caller, Reply, Served};
+use crate::rpc::{self, Id, Message, Problem};
+use crate::sidecar::Sidecar;
+
+/// The revisions that begin with `initialize`, newest first.
+pub(crate) const LEGACY_REVISIONS: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+/// The stateless revision.
+pub(crate) const MODERN_REVISION: &str = "2026-07-28";
+
+const VERSION_HEADER: &str = "mcp-protocol-version";
+const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
+
+/// The two ways of speaking the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Generation {
+    /// Begins with `initialize`; a closed connection is no cancel.
+    Legacy,
+    /// Stateless; a closed connection is a cancel.
+    Modern,
+}
+
+impl Generation {
+    fn of(headers: &HeaderMap, params: &Map<String, Value>) -> Self {
+        let says_modern = header(headers, VERSION_HEADER) == Ok(Some(MODERN_REVISION));
+        if says_modern || meta(params).is_some_and(|meta| meta.contains_key(VERSION_KEY)) {
+            Generation::Modern
+        } else {
+            Generation::Legacy
+        }
+    }
+
+    /// The HTTP status of an error. The legacy revisions put errors into a 200.
+    fn status(self, code: i32) -> StatusCode {
+        match (self, code) {
+            (_, rpc::UNSUPPORTED_VERSION) => StatusCode::BAD_REQUEST,
+            (Generation::Legacy, _) => StatusCode::OK,
+            (Generation::Modern, rpc::METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
+            (Generation::Modern, rpc::INTERNAL_ERROR) => StatusCode::INTERNAL_SERVER_ERROR,
+            (Generation::Modern, _) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// An error answer.
+    pub(crate) fn refuse(self, id: &Id, problem: &Problem) -> Reply {
+        Reply::new(self.status(problem.code), rpc::error(id, problem))
+    }
+}
+
+/// Serves the message in `body`.
+pub(crate) async fn serve(
+    sidecar: &Arc<Sidecar>,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Served {
+    let unread = |problem: Problem| {
+        let generation = Generation::of(headers, &Map::new());
+        Served::Ready(generation.refuse(&Id::null(), &problem))
+    };
+    let message = match Message::parse(body) {
+        Ok(message) => message,
+        Err(problem) => return unread(problem),
+    };
+    let params = message.params();
+    let no_params = Map::new();
+    let generation = Generation::of(headers, params.as_ref().unwrap_or(&no_params));
+    let Some(id) = &message.id else {
+        notified(sidecar, caller, generation, &message);
+        return Served::Accepted;
+    };
+    let params = match params {
+        Ok(params) => params,
+        Err(problem) if problem.code == rpc::PARSE_ERROR => return unread(problem),
+        Err(problem) => return Served::Ready(generation.refuse(id, &problem)),
+    };
+    let served = match generation {
+        Generation::Legacy => legacy::serve(sidecar, caller, headers, id, &message.method, &params).await,
+        Generation::Modern => modern::serve(sidecar, caller, headers, id, &message.method, &params).await,
+    };
+    served.unwrap_or_else(|problem| Served::Ready(generation.refuse(id, &problem)))
+}
+
+/// A notification is accepted whatever it says; only a legacy cancel does anything.
+fn notified(sidecar: &Sidecar, caller: &Caller, generation: Generation, message: &Message) {
+    let cancels = generation == Generation::Legacy && message.method == "notifications/cancelled";
+    if let Some(id) = message.cancelled_id().filter(|_| cancels) {
+        sidecar.calls.cancel(caller.peer(), &id);
+    }
+}
+
+/// A header's one value. Two values, or bytes outside ASCII, are an error: they could be read in two ways.
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    match (value.to_str(), values.next()) {
+        (Ok(text), None) => Ok(Some(text.trim())),
+        _ => Err(()),
+    }
+}
+
+fn meta(params: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    params.get("_meta").and_then(Value::as_object)
+}
+
+/// A modern client is told what `server/discover` tells it; a legacy one also what it could fall back to.
+fn unsupported(generation: Generation, requested: &str) -> Problem {
+    let legacy = match generation {
+        Generation::Legacy => LEGACY_REVISIONS.as_slice(),
+        Generation::Modern => &[],
+    };
+    let supported: Vec<_> = [MODERN_REVISION].iter().chain(legacy).collect();
+    // What the client sent is shortened: it is only there so that a person finds it.
+    let requested: String = requested.chars().take(100).collect();
+    Problem {
+        data: Some(json!({"supported": supported, "requested": requested})),
+        ..Problem::new(rpc::UNSUPPORTED_VERSION, "unsupported protocol version")
+    }
+}
+
+fn unknown_method(method: &str) -> Problem {
+    let short: String = method.chars().take(100).collect();
+    Problem::new(rpc::METHOD_NOT_FOUND, format!("unknown method: {short}"))
+}

@@ -1,0 +1,46 @@
+//! The revisions that begin with `initialize`.
+
+use std::sync::Arc;
+
+use hyper::HeaderMap;
+use serde_json::{Map, Value};
+
+use super::{
+    Generation, LEGACY_REVISIONS, MODERN_REVISION, VERSION_HEADER, header, unknown_method, unsupported,
+};
+use crate::call::{self, Caller, Reply, Served, Voice};
+use crate::rpc::{Id, Problem};
+use crate::sidecar::Sidecar;
+
+pub(super) async fn serve(
+    sidecar: &Arc<Sidecar>,
+    caller: &Caller,
+    headers: &HeaderMap,
+    id: &Id,
+    method: &str,
+    params: &Map<String, Value>,
+) -> Result<Served, Problem> {
+    check_version(headers)?;
+    let catalogue = &sidecar.catalogue;
+    let result = match method {
+        "initialize" => catalogue.initialize(params.get("protocolVersion").and_then(Value::as_str)),
+        "ping" => b"{}",
+        "tools/list" => catalogue.tools(),
+        "tools/call" => {
+            let voice = Voice::new(Generation::Legacy, id.clone());
+            return call::serve(sidecar, caller, voice, params).await;
+        }
+        _ => return Err(unknown_method(method)),
+    };
+    Ok(Served::Ready(Reply::result(id, result)))
+}
+
+/// The header may be absent, for some clients never send it; an unknown revision is refused.
+fn check_version(headers: &HeaderMap) -> Result<(), Problem> {
+    match header(headers, VERSION_HEADER) {
+        Ok(None) => Ok(()),
+        Ok(Some(version)) if LEGACY_REVISIONS.contains(&version) || version == MODERN_REVISION => Ok(()),
+        Ok(Some(version)) => Err(unsupported(Generation::Legacy, version)),
+        Err(()) => Err(unsupported(Generation::Legacy, "")),
+    }
+}

@@ -1,0 +1,161 @@
+//! The program around the server: arguments, environment, signals and exit codes.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+use supervise_core::SafeLine;
+use supervise_store::Queue;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, SETTINGS};
+use crate::healthcheck;
+use crate::server::serve;
+
+/// What went wrong is not the program's to repair: usage or configuration.
+const USAGE: u8 = 2;
+
+type Error = Box<dyn std::error::Error>;
+
+/// Runs the program with its arguments (without its name) and a lookup of its environment.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl Fn(&str) -> Option<String>,
+) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let words: Vec<&str> = arguments
+        .iter()
+        .map(|word| word.to_str().unwrap_or("?"))
+        .collect();
+    match words[..] {
+        [] => run_server(environment),
+        ["healthcheck"] => run_healthcheck(environment),
+        ["--version" | "-V"] => print(&format!("supervise-sidecar {}\n", env!("CARGO_PKG_VERSION"))),
+        ["--help" | "-h" | "help"] => print(&help()),
+        [
+            known @ ("healthcheck" | "--version" | "-V" | "--help" | "-h" | "help"),
+            ..,
+        ] => refuse(&format!("{known} takes no arguments")),
+        [word, ..] => refuse(&format!(
+            "unknown argument {:?}; settings come from the environment, see supervise-sidecar --help",
+            SafeLine::new(word).as_str()
+        )),
+    }
+}
+
+fn run_server(environment: impl Fn(&str) -> Option<String>) -> ExitCode {
+    let config = match Config::from_lookup(environment) {
+        Ok(config) => config,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    crate::log::start();
+    match start(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = %SafeLine::new(&error.to_string()), "can't start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_healthcheck(environment: impl Fn(&str) -> Option<String>) -> ExitCode {
+    match healthcheck::address(environment) {
+        Err(error) => refuse(&error.to_string()),
+        Ok(address) => match healthcheck::check(address) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => complain(&error.to_string(), ExitCode::FAILURE),
+        },
+    }
+}
+
+fn start(config: Config) -> Result<(), Error> {
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let queue = Queue::create(&config.queue_dir, &config.bottle).await?;
+        if let Some(warning) = queue.mount_warning() {
+            tracing::warn!("{}", SafeLine::new(&warning));
+        }
+        let shutdown = shutdown_signal()?;
+        let listener = TcpListener::bind(SocketAddr::new(config.bind, config.port)).await?;
+        announce(&listener, &config)?;
+        serve(listener, queue, config, shutdown).await;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+fn announce(listener: &TcpListener, config: &Config) -> io::Result<()> {
+    let queue = config.queue_dir.display().to_string();
+    tracing::info!(
+        bottle = %config.bottle,
+        queue = %SafeLine::new(&queue),
+        "listening on {}",
+        listener.local_addr()?
+    );
+    Ok(())
+}
+
+/// Each held call is a descriptor, and the usual soft limit is 1,024.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where it is forbidden, the limit stays what it was.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+fn help() -> String {
+    let mut text = String::from(
+        "supervise-sidecar: the MCP server beside an agent; holds each request until the operator has decided\n\n\
+         Usage: supervise-sidecar              serve until SIGINT or SIGTERM\n\
+         \x20      supervise-sidecar healthcheck  exit 0 if the server on SUPERVISE_PORT is well\n\
+         \x20      supervise-sidecar --version\n\n\
+         Settings, from the environment:\n",
+    );
+    for setting in &SETTINGS {
+        // Writing to a String can't fail.
+        let _ = writeln!(
+            text,
+            "  {:<36}{} [{}]",
+            setting.name, setting.meaning, setting.default
+        );
+    }
+    text + "\nExample:\n  SUPERVISE_BOTTLE_SLUG=dev SUPERVISE_QUEUE_DIR=~/.bot-bottle/queue/dev \\\n    \
+            SUPERVISE_BIND=127.0.0.1 supervise-sidecar\n"
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read it has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn refuse(problem: &str) -> ExitCode {
+    complain(problem, ExitCode::from(USAGE))
+}
+
+fn complain(problem: &str, code: ExitCode) -> ExitCode {
+    // If stderr is gone, the exit code still tells.
+    let _ = writeln!(io::stderr(), "supervise-sidecar: {problem}");
+    code
+}

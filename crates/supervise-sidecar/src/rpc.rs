@@ -1,0 +1,286 @@
+//! JSON-RPC 2.0: reading one message, and writing one answer around an id that is echoed byte for byte.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+pub(crate) const PARSE_ERROR: i32 = -32700;
+pub(crate) const INVALID_REQUEST: i32 = -32600;
+pub(crate) const METHOD_NOT_FOUND: i32 = -32601;
+pub(crate) const INVALID_PARAMS: i32 = -32602;
+pub(crate) const INTERNAL_ERROR: i32 = -32603;
+/// MCP's own: a header is missing or says something else than the body.
+pub(crate) const HEADER_MISMATCH: i32 = -32020;
+/// MCP's own: a revision this server doesn't speak.
+pub(crate) const UNSUPPORTED_VERSION: i32 = -32022;
+
+/// Ids and progress tokens are kept as long as a call is held.
+pub(crate) const MAX_ID_BYTES: usize = 256;
+
+/// A request's id as the client wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Id(Box<str>);
+
+impl Id {
+    pub(crate) fn null() -> Self {
+        Id("null".into())
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        &*self.0 == "null"
+    }
+
+    /// Reads an id: a string, a number or null.
+    pub(crate) fn from_raw(raw: &RawValue) -> Result<Self, &'static str> {
+        let text = raw.get();
+        if text.len() > MAX_ID_BYTES {
+            return Err("the id is longer than 256 bytes");
+        }
+        match text.as_bytes().first() {
+            Some(b'"' | b'-' | b'0'..=b'9' | b'n') => Ok(Id(text.into())),
+            _ => Err("the id must be a string or a number"),
+        }
+    }
+}
+
+/// A request, or a notification when it has no id.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) id: Option<Id>,
+    pub(crate) method: String,
+    params: Option<Box<RawValue>>,
+}
+
+/// An error answer: its code picks the HTTP status where the revision asks for one.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Problem {
+    pub(crate) code: i32,
+    pub(crate) message: Cow<'static, str>,
+    pub(crate) data: Option<Value>,
+}
+
+impl Problem {
+    pub(crate) fn new(code: i32, message: impl Into<Cow<'static, str>>) -> Self {
+        Problem {
+            code,
+            message: message.into(),
+            data: None,
+        }
+    }
+
+    pub(crate) fn params(message: impl Into<Cow<'static, str>>) -> Self {
+        Problem::new(INVALID_PARAMS, message)
+    }
+
+    /// What went wrong stands in the log only.
+    pub(crate) fn internal() -> Self {
+        Problem::new(INTERNAL_ERROR, "internal error")
+    }
+}
+
+/// The members of a message. A member that stands there twice could be read in two ways, so it is refused.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    jsonrpc: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    method: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    params: Option<&'a RawValue>,
+}
+
+/// Tells a null member from an absent one, which an `Option` alone doesn't.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl Message {
+    /// Reads a body. The message of a problem never repeats the body.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
+        let envelope = parse_envelope(body)?;
+        let text =
+            |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+        let invalid = |problem: &'static str| Problem::new(INVALID_REQUEST, problem);
+        if text(envelope.jsonrpc).as_deref() != Some("2.0") {
+            return Err(invalid("jsonrpc must be \"2.0\""));
+        }
+        let method = text(envelope.method).ok_or_else(|| invalid("method must be a string"))?;
+        let id = envelope.id.map(Id::from_raw).transpose().map_err(invalid)?;
+        Ok(Message {
+            id,
+            method,
+            params: envelope.params.map(ToOwned::to_owned),
+        })
+    }
+
+    /// The params, with null and nothing counted as empty.
+    pub(crate) fn params(&self) -> Result<Map<String, Value>, Problem> {
+        let Some(raw) = &self.params else {
+            return Ok(Map::new());
+        };
+        match serde_json::from_str(raw.get()).map_err(|_| not_json())? {
+            Value::Null => Ok(Map::new()),
+            Value::Object(params) => Ok(params),
+            _ => Err(Problem::params("params must be an object")),
+        }
+    }
+
+    /// The id a `notifications/cancelled` names, as the client wrote it.
+    pub(crate) fn cancelled_id(&self) -> Option<Id> {
+        #[derive(Deserialize)]
+        struct Cancelled<'a> {
+            #[serde(borrow, rename = "requestId")]
+            request_id: &'a RawValue,
+        }
+        let params: Cancelled<'_> = serde_json::from_str(self.params.as_ref()?.get()).ok()?;
+        Id::from_raw(params.request_id).ok()
+    }
+}
+
+fn parse_envelope(body: &[u8]) -> Result<Envelope<'_>, Problem> {
+    let text = std::str::from_utf8(body).map_err(|_| not_json())?;
+    let begins_object = text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{');
+    if !begins_object {
+        serde_json::from_str::<Value>(text).map_err(|_| not_json())?;
+        return Err(Problem::new(
+            INVALID_REQUEST,
+            "the body must be one JSON-RPC object",
+        ));
+    }
+    serde_json::from_str(text).map_err(|error| match error.is_data() {
+        true => Problem::new(
+            INVALID_REQUEST,
+            "a member of the JSON-RPC object stands there twice",
+        ),
+        false => not_json(),
+    })
+}
+
+fn not_json() -> Problem {
+    Problem::new(PARSE_ERROR, "the body is not JSON")
+}
+
+/// `{"jsonrpc":"2.0","id":…,"result":…}` and a newline, around a result that is JSON already.
+pub(crate) fn result(id: &Id, result: &[u8]) -> Bytes {
+    splice(id, b"result", result)
+}
+
+/// The answer to a request that can't be served.
+pub(crate) fn error(id: &Id, problem: &Problem) -> Bytes {
+    #[derive(Serialize)]
+    struct Error<'a> {
+        code: i32,
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        data: Option<&'a Value>,
+    }
+    let error = Error {
+        code: problem.code,
+        message: &problem.message,
+        data: problem.data.as_ref(),
+    };
+    splice(id, b"error", &to_json(&error))
+}
+
+/// JSON of a value that JSON can always hold: strings, numbers and maps of them.
+pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+fn splice(id: &Id, member: &[u8], json: &[u8]) -> Bytes {
+    let parts: [&[u8]; 7] = [
+        b"{\"jsonrpc\":\"2.0\",\"id\":",
+        id.0.as_bytes(),
+        b",\"",
+        member,
+        b"\":",
+        json,
+        b"}\n",
+    ];
+    parts.concat().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(body: &str) -> i32 {
+        Message::parse(body.as_bytes()).unwrap_err().code
+    }
+
+    #[test]
+    fn an_id_comes_back_as_it_was_written() {
+        for id in [
+            "1",
+            "-0.50",
+            "1e3",
+            "\"a\\u0062\"",
+            "null",
+            "123456789012345678901234567890",
+            "\"\"",
+        ] {
+            let body = format!("{{\"jsonrpc\": \"2.0\", \"id\": {id} , \"method\": \"ping\"}}");
+            let message = Message::parse(body.as_bytes()).unwrap();
+            let answer = result(&message.id.unwrap(), b"{}");
+            assert_eq!(
+                answer,
+                format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{}}}}\n")
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_told_from_what_is_no_json() {
+        let table = [
+            ("", PARSE_ERROR),
+            ("{", PARSE_ERROR),
+            ("nope", PARSE_ERROR),
+            ("{\"jsonrpc\":\"2.0\"} x", PARSE_ERROR),
+            ("[1, 2]", INVALID_REQUEST),
+            ("[]", INVALID_REQUEST),
+            ("\"x\"", INVALID_REQUEST),
+            ("null", INVALID_REQUEST),
+            ("{}", INVALID_REQUEST),
+            (r#"{"jsonrpc":"1.0","method":"ping","id":1}"#, INVALID_REQUEST),
+            (r#"{"jsonrpc":2.0,"method":"ping","id":1}"#, INVALID_REQUEST),
+            (r#"{"jsonrpc":"2.0","method":1,"id":1}"#, INVALID_REQUEST),
+            (r#"{"jsonrpc":"2.0","id":1}"#, INVALID_REQUEST),
+            (r#"{"jsonrpc":"2.0","method":"ping","id":true}"#, INVALID_REQUEST),
+            (r#"{"jsonrpc":"2.0","method":"ping","id":{}}"#, INVALID_REQUEST),
+            (r#"{"jsonrpc":"2.0","method":"ping","id":[1]}"#, INVALID_REQUEST),
+            (
+                r#"{"jsonrpc":"2.0","method":"ping","id":1,"id":2}"#,
+                INVALID_REQUEST,
+            ),
+        ];
+        for (body, expected) in table {
+            assert_eq!(code(body), expected, "{body}");
+        }
+        assert_eq!(Message::parse(b"\xff{}").unwrap_err().code, PARSE_ERROR);
+        assert_eq!(code(&"[".repeat(100_000)), PARSE_ERROR);
+        let long = format!(
+            r#"{{"jsonrpc":"2.0","method":"ping","id":"{}"}}"#,
+            "x".repeat(255)
+        );
+        assert_eq!(code(&long), INVALID_REQUEST);
+    }
+
+    #[test]
+    fn params_are_an_object_or_nothing() {
+        let params = |params: &str| {
+            let body = format!(r#"{{"jsonrpc":"2.0","method":"ping","id":1,"params":{params}}}"#);
+            Message::parse(body.as_bytes()).unwrap().params()
+        };
+        assert!(params("null").unwrap().is_empty());
+        assert_eq!(params("{\"a\":1}").unwrap()["a"], 1);
+        assert_eq!(params("[]").unwrap_err().code, INVALID_PARAMS);
+        assert_eq!(params("1").unwrap_err().code, INVALID_PARAMS);
+        let deep = format!("{}1{}", "{\"a\":".repeat(1000), "}".repeat(1000));
+        assert_eq!(params(&deep).unwrap_err().code, PARSE_ERROR);
+    }
+}

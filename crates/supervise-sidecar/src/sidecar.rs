@@ -1,0 +1,71 @@
+//! What every request shares.
+
+use std::sync::Arc;
+
+use supervise_core::SafeLine;
+use supervise_store::{Queue, StoreError};
+use tokio::sync::{Semaphore, watch};
+
+use crate::config::Config;
+use crate::hold::Calls;
+use crate::log::Throttle;
+use crate::mcp::Catalogue;
+use crate::rpc::Problem;
+
+/// Look-ups that may run at once: each is a connection to the proxy.
+const LOOKUPS: usize = 4;
+/// Request bodies that are being read share so many KiB.
+const BODIES_KIB: usize = 32 * 1024;
+
+/// How far the server is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Serving,
+    /// Held calls are answered, connections end after their answer.
+    Stopping,
+    /// Whatever is left is cut off.
+    Closed,
+}
+
+pub(crate) struct Sidecar {
+    pub(crate) config: Config,
+    pub(crate) queue: Queue,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) calls: Calls,
+    pub(crate) lookups: Arc<Semaphore>,
+    pub(crate) bodies: Arc<Semaphore>,
+    phase: watch::Receiver<Phase>,
+    errors: Throttle,
+}
+
+impl Sidecar {
+    pub(crate) fn new(config: Config, queue: Queue, phase: watch::Receiver<Phase>) -> Self {
+        Sidecar {
+            config,
+            queue,
+            catalogue: Catalogue::new(),
+            calls: Calls::default(),
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
+            bodies: Arc::new(Semaphore::new(BODIES_KIB)),
+            phase,
+            errors: Throttle::default(),
+        }
+    }
+
+    pub(crate) fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.clone()
+    }
+
+    /// Ready once the server stops, or is gone.
+    pub(crate) async fn stopping(&self) {
+        let _ = self.phase().wait_for(|phase| *phase != Phase::Serving).await;
+    }
+
+    /// Logs what the agent isn't told. An agent can cause these as fast as it can call, so only some are.
+    pub(crate) fn internal_error(&self, error: &StoreError) -> Problem {
+        if let Some(skipped) = self.errors.admit() {
+            tracing::error!(error = %SafeLine::new(&error.to_string()), skipped, "a call failed");
+        }
+        Problem::internal()
+    }
+}
