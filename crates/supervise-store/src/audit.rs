@@ -80,13 +80,18 @@ impl Host {
     {
         let mut anchor = Anchor::lock(&self.root().chain_log()).await?;
         let done = self.db().write(work).await?;
-        let last = anchor.last_id();
-        let lines = self
-            .db()
-            .read(move |connection| Box::pin(chain_after(connection, last)))
-            .await?;
-        anchor.append(&lines)?;
+        // The entry stands now, and what depends on it must not fail any more: an anchor that couldn't be
+        // written lags, and the next append completes it.
+        if let Err(error) = self.complete_anchor(&mut anchor).await {
+            tracing::warn!(%error, "the audit chain's anchor could not be written");
+        }
         Ok(done)
+    }
+
+    async fn complete_anchor(&self, anchor: &mut Anchor) -> Result<(), StoreError> {
+        let last = anchor.last_id();
+        let lines = self.db().read(move |connection| Box::pin(chain_after(connection, last))).await?;
+        anchor.append(&lines)
     }
 }
 
