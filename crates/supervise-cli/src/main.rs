@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `supervise`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    supervise_cli::run(std::env::args_os())
+}

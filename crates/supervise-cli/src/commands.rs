@@ -1,0 +1,55 @@
+//! The verbs, one file each.
+
+mod approve;
+mod audit;
+mod completions;
+mod demo;
+mod list;
+mod modify;
+mod prepare;
+mod reject;
+mod review;
+mod several;
+mod show;
+mod submit;
+
+use clap::Subcommand;
+
+use crate::error::{CliError, Exit};
+use crate::session::Session;
+
+/// What the operator can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    List(list::Args),
+    Show(show::Args),
+    Review(review::Args),
+    Approve(approve::Args),
+    Reject(reject::Args),
+    Modify(modify::Args),
+    #[command(subcommand)]
+    Audit(audit::Verb),
+    Prepare(prepare::Args),
+    Submit(submit::Args),
+    Demo(demo::Args),
+    Completions(completions::Args),
+}
+
+impl Verb {
+    /// Does it.
+    pub(crate) async fn run(self, session: &Session<'_>) -> Result<Exit, CliError> {
+        match self {
+            Verb::List(args) => list::run(args, session).await,
+            Verb::Show(args) => show::run(args, session).await,
+            Verb::Review(args) => review::run(args, session).await,
+            Verb::Approve(args) => approve::run(args, session).await,
+            Verb::Reject(args) => reject::run(args, session).await,
+            Verb::Modify(args) => modify::run(args, session).await,
+            Verb::Audit(verb) => audit::run(verb, session).await,
+            Verb::Prepare(args) => prepare::run(args, session),
+            Verb::Submit(args) => submit::run(args, session).await,
+            Verb::Demo(args) => demo::run(args, session).await,
+            Verb::Completions(args) => completions::run(args, session),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! `supervise approve`: says yes to exactly what was shown.
+
+use supervise_store::Verdict;
+
+use super::several::{self, Intention, Several};
+use crate::error::{CliError, Exit};
+use crate::session::Session;
+
+const EXAMPLES: &str = "\
+Examples:
+  supervise approve 3f2a                            the one that `list` or `show` showed
+  supervise approve 3f2a@9c41d0e7a2b35566 7b10@55aa01f2 --json
+  supervise approve 3f2a --notes 'until Friday'
+  supervise approve --all --bottle dev              lists them and asks once
+
+What changed since it was shown is not approved: it is shown again, and the exit code is 5.";
+
+/// Approve proposals as they were shown
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    which: Several,
+    /// A word to the agent
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    notes: String,
+}
+
+pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliError> {
+    let intention = Intention {
+        verdict: Verdict::Approve,
+        notes: Some(args.notes),
+        via: "supervise approve",
+        question: "approve all of these?",
+    };
+    several::decide(session, args.which, intention).await
+}

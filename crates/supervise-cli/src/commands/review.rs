@@ -1,0 +1,185 @@
+//! `supervise review`: asks about each proposal in turn.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use supervise_core::Digest;
+use supervise_store::Verdict;
+use tokio::signal::ctrl_c;
+
+use super::list::explain;
+use super::modify::verdict;
+use crate::decide::Decision;
+use crate::desk::Desk;
+use crate::editor;
+use crate::error::{CliError, Exit, Kind};
+use crate::inbox::{self, Inbox, Item};
+use crate::prompt::{self, Choice, YesOrNo};
+use crate::recover;
+use crate::render::card;
+use crate::report;
+use crate::session::Session;
+use crate::shown;
+use crate::ui::{Paint, Stream, line};
+
+const EXAMPLES: &str = "\
+Examples:
+  supervise review
+  supervise review --bottle dev
+  supervise review --follow      goes on with new proposals as they come
+
+Answer with a word or its first letter. Enter alone skips: nothing is approved by default. Your
+answer counts for what is on the screen; if it changed meanwhile, it is shown again. Ctrl-C
+leaves everything pending.";
+
+const VIA: &str = "supervise review";
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Decide about each pending proposal in turn
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Wait for new proposals when all are done
+    #[arg(long)]
+    follow: bool,
+}
+
+/// What to do after one proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Next,
+    Quit,
+}
+
+pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliError> {
+    let hint = "use `supervise list`, then `supervise approve` or `supervise reject`";
+    session.require_operator("review asks about each proposal", hint)?;
+    let mut review = Review {
+        seen: HashSet::new(),
+        told: HashSet::new(),
+        waiting: Waiting::No,
+    };
+    loop {
+        let inbox = review.look(session).await?;
+        let left: Vec<&Item> = inbox.items.iter().filter(|item| review.is_new(item)).collect();
+        let Some(item) = left.first() else {
+            if !args.follow {
+                break;
+            }
+            review.wait(session).await?;
+            continue;
+        };
+        review.waiting = Waiting::No;
+        review.seen.insert(item.digest);
+        session
+            .ui
+            .say(&[line![], line![left.len(), " to decide"].painted(Paint::Dim)]);
+        if take(session, item).await? == Step::Quit {
+            return Ok(Exit::DONE);
+        }
+    }
+    session.ui.say(&[line!["that was all"]]);
+    Ok(Exit::DONE)
+}
+
+/// Whether the operator was told that review is waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    No,
+    Told,
+}
+
+/// What this review has shown and said. A proposal that changed has another digest and is shown again.
+struct Review {
+    seen: HashSet<Digest>,
+    told: HashSet<String>,
+    waiting: Waiting,
+}
+
+impl Review {
+    /// Reads the inbox; says of each trouble only once.
+    async fn look(&mut self, session: &Session<'_>) -> Result<Inbox, CliError> {
+        let mut inbox = inbox::read(session).await?;
+        recover::settle(session, &mut inbox).await?;
+        inbox.notices.retain(|notice| self.told.insert(notice.plain()));
+        inbox.troubles.retain(|trouble| self.told.insert(trouble.plain()));
+        explain(session.ui, &inbox);
+        Ok(inbox)
+    }
+
+    fn is_new(&self, item: &Item) -> bool {
+        !self.seen.contains(&item.digest)
+    }
+
+    async fn wait(&mut self, session: &Session<'_>) -> Result<(), CliError> {
+        if self.waiting == Waiting::No {
+            session
+                .ui
+                .say(&[line!["waiting for proposals; Ctrl-C ends"].painted(Paint::Dim)]);
+            self.waiting = Waiting::Told;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => Ok(()),
+            _ = ctrl_c() => Err(prompt::interrupted()),
+        }
+    }
+}
+
+/// Shows one proposal and asks until it is decided or left.
+pub(crate) async fn take(session: &Session<'_>, item: &Item) -> Result<Step, CliError> {
+    session
+        .ui
+        .say(&card::lines(item, session.ui.wrap_columns(Stream::Talk)));
+    shown::remember(session, std::slice::from_ref(item)).await;
+    loop {
+        let decision = match prompt::choice().await? {
+            Choice::Skip => return Ok(Step::Next),
+            Choice::Quit => return Ok(Step::Quit),
+            Choice::Approve => Ok(Some(Verdict::Approve)),
+            Choice::Reject => Ok(Some(Verdict::Reject)),
+            Choice::Modify => modified(session, item).await,
+        };
+        match decision {
+            Ok(Some(verdict)) => return decide(session, item, verdict).await,
+            Ok(None) => {}
+            // A slip in the editor costs nothing: the question is asked again.
+            Err(error) if error.kind() != Kind::Interrupted => session.ui.error(&error),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The edited proposal. An editor that was left without a change is no answer yet, so that is asked.
+async fn modified(session: &Session<'_>, item: &Item) -> Result<Option<Verdict>, CliError> {
+    let verdict = verdict(&item.proposal, editor::edit(session, &item.proposal).await?)?;
+    if matches!(verdict, Verdict::Approve)
+        && prompt::yes_or_no("it is unchanged; approve it as proposed?").await? == YesOrNo::No
+    {
+        return Ok(None);
+    }
+    Ok(Some(verdict))
+}
+
+async fn decide(session: &Session<'_>, item: &Item, verdict: Verdict) -> Result<Step, CliError> {
+    let notes = match verdict {
+        Verdict::Reject => prompt::notes().await?,
+        Verdict::Approve | Verdict::Modify { .. } => String::new(),
+    };
+    let mut desk = Desk::new(session);
+    match desk
+        .decide(
+            item,
+            Decision {
+                verdict,
+                notes,
+                via: VIA,
+            },
+        )
+        .await
+    {
+        Ok(decided) => report::decided(session, &decided)?,
+        // Somebody was faster, or it changed: the rest of the inbox is still there to be decided.
+        Err(error) => session.ui.error(&error),
+    }
+    Ok(Step::Next)
+}

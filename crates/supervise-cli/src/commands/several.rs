@@ -1,0 +1,137 @@
+//! One decision on several proposals: each is tried, and each has its line of output.
+
+use supervise_store::{Decided, Verdict};
+use time::OffsetDateTime;
+
+use crate::decide::Decision;
+use crate::desk::Desk;
+use crate::error::{CliError, Exit, Kind};
+use crate::id::IdArgument;
+use crate::inbox::{self, Item};
+use crate::prompt::{self, YesOrNo};
+use crate::recover;
+use crate::render::list::rows;
+use crate::report;
+use crate::session::{Consent, Session};
+use crate::ui::{Stream, line};
+
+use super::list::explain;
+
+/// Which proposals: some by their ids, or all of a bottle.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Several {
+    /// The proposals, each as ID or ID@DIGEST
+    #[arg(value_name = "ID", required_unless_present = "all")]
+    ids: Vec<String>,
+    /// All that are pending in the bottles named with --bottle
+    #[arg(long, conflicts_with = "ids")]
+    all: bool,
+}
+
+/// What the operator wants done with each.
+pub(crate) struct Intention {
+    pub(crate) verdict: Verdict,
+    /// `None`: to be asked for, once, when there is something to decide.
+    pub(crate) notes: Option<String>,
+    pub(crate) via: &'static str,
+    /// Asked once where all are meant.
+    pub(crate) question: &'static str,
+}
+
+impl Intention {
+    async fn decision(&mut self) -> Result<Decision, CliError> {
+        let notes = match &self.notes {
+            Some(notes) => notes.clone(),
+            None => self.notes.insert(prompt::notes().await?).clone(),
+        };
+        Ok(Decision {
+            verdict: self.verdict.clone(),
+            notes,
+            via: self.via,
+        })
+    }
+}
+
+/// Decides them, one after the other.
+pub(crate) async fn decide(
+    session: &Session<'_>,
+    which: Several,
+    mut intention: Intention,
+) -> Result<Exit, CliError> {
+    if which.all {
+        return decide_all(session, intention).await;
+    }
+    let mut desk = Desk::open(session).await?;
+    let mut exit = Exit::DONE;
+    for id in &which.ids {
+        let decided = decide_named(&mut desk, id, &mut intention).await;
+        exit = exit.or(finish(session, id, decided)?);
+    }
+    Ok(exit)
+}
+
+async fn decide_named(desk: &mut Desk<'_>, id: &str, intention: &mut Intention) -> Result<Decided, CliError> {
+    let item = desk.undecided(&IdArgument::parse(id)?).await?;
+    desk.decide(&item, intention.decision().await?).await
+}
+
+fn finish(session: &Session<'_>, id: &str, decided: Result<Decided, CliError>) -> Result<Exit, CliError> {
+    match decided {
+        Ok(decided) => report::decided(session, &decided).map(|()| Exit::DONE),
+        Err(error) if error.kind() == Kind::Interrupted => Err(error),
+        Err(error) => report::failed(session, id, &error),
+    }
+}
+
+async fn decide_all(session: &Session<'_>, mut intention: Intention) -> Result<Exit, CliError> {
+    let items = listed(session).await?;
+    if items.is_empty() {
+        session.ui.say(&[line!["nothing is pending"]]);
+        return Ok(Exit::DONE);
+    }
+    if session.consent == Consent::ToAsk {
+        session.require_operator(
+            "deciding about all of them has to be confirmed",
+            "confirm it with --yes",
+        )?;
+        if prompt::yes_or_no(intention.question).await? == YesOrNo::No {
+            session.ui.say(&[line!["nothing was decided"]]);
+            return Ok(Exit::DONE);
+        }
+    }
+    let mut desk = Desk::new(session);
+    let mut exit = Exit::DONE;
+    for item in &items {
+        let decided = decide_listed(&mut desk, item, &mut intention).await;
+        exit = exit.or(finish(session, &item.proposal.id, decided)?);
+    }
+    Ok(exit)
+}
+
+async fn decide_listed(
+    desk: &mut Desk<'_>,
+    item: &Item,
+    intention: &mut Intention,
+) -> Result<Decided, CliError> {
+    desk.check_shown(item).await?;
+    desk.decide(item, intention.decision().await?).await
+}
+
+/// What is pending in the named bottles, as it was just listed on stderr: stdout is for the decisions.
+async fn listed(session: &Session<'_>) -> Result<Vec<Item>, CliError> {
+    if session.scope.is_empty() {
+        let error = CliError::usage("--all needs --bottle");
+        return Err(error.hint("name the bottle whose proposals you mean with --bottle SLUG"));
+    }
+    let mut inbox = inbox::read(session).await?;
+    recover::settle(session, &mut inbox).await?;
+    let columns = session
+        .ui
+        .wrap_columns(Stream::Talk)
+        .unwrap_or(session.ui.out_columns());
+    session
+        .ui
+        .say(&rows(&inbox.items, columns, OffsetDateTime::now_utc()));
+    explain(session.ui, &inbox);
+    Ok(inbox.items)
+}

@@ -1,0 +1,153 @@
+//! What a run keeps open while it looks for proposals and decides: queues to read, queues to write, the host.
+
+use std::collections::BTreeMap;
+
+use supervise_core::{SafeLine, Slug};
+use supervise_store::{Found, Host, Queue, State, StoreError};
+
+use crate::error::{CliError, Kind};
+use crate::id::IdArgument;
+use crate::inbox::{Item, Place, places};
+use crate::session::Session;
+use crate::ui::{Line, line};
+
+/// The open files of one run. Queues are opened to read until something in them is decided.
+#[derive(Debug)]
+pub(crate) struct Desk<'a> {
+    pub(crate) session: &'a Session<'a>,
+    readers: Vec<Queue>,
+    writers: BTreeMap<Slug, Queue>,
+    host: Option<Host>,
+    /// What kept a bottle from being looked into, so that "not there" isn't claimed of it.
+    unread: Vec<Line>,
+}
+
+/// A proposal that was named, and where it is in its life.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) item: Item,
+    pub(crate) state: State,
+}
+
+impl<'a> Desk<'a> {
+    /// A desk to decide about what was found already.
+    pub(crate) fn new(session: &'a Session<'a>) -> Desk<'a> {
+        Desk {
+            session,
+            readers: Vec::new(),
+            writers: BTreeMap::new(),
+            host: None,
+            unread: Vec::new(),
+        }
+    }
+
+    /// Opens every bottle in scope to read. One that can't be is said and left out.
+    pub(crate) async fn open(session: &'a Session<'a>) -> Result<Desk<'a>, CliError> {
+        let (places, troubles) = places(session)?;
+        let mut desk = Desk::new(session);
+        for trouble in troubles {
+            desk.leave_out(trouble);
+        }
+        for place in places {
+            desk.open_reader(&place).await;
+        }
+        Ok(desk)
+    }
+
+    async fn open_reader(&mut self, place: &Place) {
+        match Queue::open_read_only(&place.dir, &place.slug).await {
+            Ok(queue) => self.readers.push(queue),
+            Err(StoreError::Missing { .. }) => {}
+            Err(error) => self.leave_out(line![&place.slug, ": ", SafeLine::new(&error.to_string())]),
+        }
+    }
+
+    fn leave_out(&mut self, trouble: Line) {
+        self.session.ui.warn(trouble.clone());
+        self.unread.push(trouble);
+    }
+
+    /// The one proposal that `id` names, in whatever state it is.
+    pub(crate) async fn find(&mut self, id: &IdArgument) -> Result<Target, CliError> {
+        let mut matches = Vec::new();
+        for queue in &self.readers {
+            match queue.proposal_find(&id.prefix).await {
+                Ok(found) => matches.extend(found.into_iter().map(|found| target(queue.slug(), found))),
+                Err(error) => {
+                    let trouble = line![queue.slug(), ": ", SafeLine::new(&error.to_string())];
+                    self.session.ui.warn(trouble.clone());
+                    self.unread.push(trouble);
+                }
+            }
+        }
+        match matches.len() {
+            1 => matches.pop().ok_or_else(|| self.not_found(id)),
+            0 => Err(self.not_found(id)),
+            _ => Err(ambiguous(id, &matches)),
+        }
+    }
+
+    fn not_found(&self, id: &IdArgument) -> CliError {
+        let id = SafeLine::new(&id.prefix);
+        if self.unread.is_empty() {
+            let error = CliError::new(Kind::Missing, line!["no proposal has the id ", id]);
+            return error.hint("`supervise list` shows what is pending");
+        }
+        CliError::failed(line![
+            "no proposal has the id ",
+            id,
+            " in the bottles that can be read"
+        ])
+        .hint("name the bottle with --bottle SLUG")
+    }
+
+    /// A bottle's queue, open to write.
+    pub(crate) async fn writer(&mut self, slug: &Slug) -> Result<Queue, StoreError> {
+        if let Some(queue) = self.writers.get(slug) {
+            return Ok(queue.clone());
+        }
+        let queue = Queue::open(&self.session.root.queue_dir(slug), slug).await?;
+        if let Some(warning) = queue.mount_warning() {
+            self.session.ui.warn(line![slug, ": ", SafeLine::new(&warning)]);
+        }
+        self.writers.insert(slug.clone(), queue.clone());
+        Ok(queue)
+    }
+
+    /// The host's database, made when missing.
+    pub(crate) async fn host(&mut self) -> Result<Host, StoreError> {
+        if let Some(host) = &self.host {
+            return Ok(host.clone());
+        }
+        let host = Host::create(&self.session.root).await?;
+        Ok(self.host.insert(host).clone())
+    }
+}
+
+fn target(slug: &Slug, found: Found) -> Target {
+    Target {
+        item: Item::new(slug, found.listed),
+        state: found.state,
+    }
+}
+
+fn ambiguous(id: &IdArgument, matches: &[Target]) -> CliError {
+    let mut message = line!["the id ", SafeLine::new(&id.prefix), " is not unique:"];
+    for found in matches {
+        message = message
+            .and(" ")
+            .and(SafeLine::new(&found.item.proposal.id))
+            .and(" in ")
+            .and(&found.item.slug)
+            .and(",");
+    }
+    let two_bottles = matches
+        .windows(2)
+        .any(|pair| pair[0].item.proposal.id == pair[1].item.proposal.id);
+    let hint = if two_bottles {
+        "one id in two bottles is never decided without --bottle SLUG"
+    } else {
+        "give more of the id"
+    };
+    CliError::usage(message.and(" so nothing was done")).hint(hint)
+}

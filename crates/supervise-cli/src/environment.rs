@@ -1,0 +1,59 @@
+//! What the program takes from its environment, read once.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The host root.
+const ROOT: &str = "SUPERVISE_ROOT";
+/// The queue directory that `submit` uses when neither `--bottle` nor `--queue-dir` names one.
+const QUEUE_DIR: &str = "SUPERVISE_QUEUE_DIR";
+/// The bottle whose queue that directory is, where its name doesn't say so.
+const BOTTLE_SLUG: &str = "SUPERVISE_BOTTLE_SLUG";
+
+/// The variables this program knows; blank counts as unset.
+#[derive(Debug, Default)]
+pub(crate) struct Environment {
+    pub(crate) root: Option<PathBuf>,
+    pub(crate) home: Option<PathBuf>,
+    pub(crate) queue_dir: Option<PathBuf>,
+    pub(crate) bottle_slug: Option<String>,
+    pub(crate) editor: Option<String>,
+    pub(crate) no_color: Option<OsString>,
+    pub(crate) term: Option<String>,
+    pub(crate) path: Option<OsString>,
+}
+
+impl Environment {
+    /// Reads every variable through `lookup`.
+    pub(crate) fn read(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
+        let set = |name: &str| lookup(name).filter(|value| !value.to_string_lossy().trim().is_empty());
+        let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
+        Environment {
+            root: set(ROOT).map(PathBuf::from),
+            home: set("HOME").map(PathBuf::from),
+            queue_dir: set(QUEUE_DIR).map(PathBuf::from),
+            bottle_slug: text(BOTTLE_SLUG).map(|slug| slug.trim().to_owned()),
+            editor: text("VISUAL").or_else(|| text("EDITOR")),
+            no_color: set("NO_COLOR"),
+            term: text("TERM"),
+            path: set("PATH"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blank_counts_as_unset_and_visual_goes_before_editor() {
+        let environment = Environment::read(|name| match name {
+            "SUPERVISE_ROOT" => Some(" ".into()),
+            "VISUAL" => Some("code -w".into()),
+            "EDITOR" => Some("ed".into()),
+            _ => None,
+        });
+        assert_eq!(environment.root, None);
+        assert_eq!(environment.editor.as_deref(), Some("code -w"));
+    }
+}

@@ -1,0 +1,8 @@
+//! How proposals and audit entries look: on a terminal, and as JSON.
+
+pub(crate) mod audit;
+pub(crate) mod card;
+pub(crate) mod diff;
+pub(crate) mod list;
+pub(crate) mod objects;
+pub(crate) mod route;
