@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::connection::Connection;
 use crate::error::StoreError;
-use crate::hold::{Answer, Delivery, End, Entrance, Hold, Taken};
+use crate::hold::{Answer, Archiving, Delivery, End, Entrance, Hold, Taken};
 use crate::queue::Queue;
 use crate::retention;
 use crate::row::{self, answer_columns, proposal_columns, text};
@@ -214,18 +214,16 @@ impl Queue {
         self.ring();
     }
 
-    /// Archives a delivered proposal; `taken` keeps its decision from others until that is done.
+    /// Archives a delivered proposal; `taken` keeps its decision from others until that is done. Deliveries
+    /// that come close together share one job.
     pub(crate) fn archive_later(&self, id: Uuid, taken: Taken) {
-        let queue = self.clone();
-        self.db().write_later(
-            move |connection| {
-                Box::pin(async move {
-                    archive(connection, id).await?;
-                    Ok(taken)
-                })
-            },
-            move |_| queue.holds().forget(id),
-        );
+        if self.holds().delivered(id, taken) {
+            let (queue, archiving) = (self.clone(), Archiving(Arc::clone(self.holds())));
+            self.db().write_later(
+                move |connection| Box::pin(archive_delivered(connection, queue, archiving)),
+                |_| {},
+            );
+        }
     }
 }
 
@@ -464,13 +462,30 @@ async fn undelivered(connection: &mut Connection, queue: Queue) -> Result<Vec<Un
     Ok(rows.iter().filter_map(read).collect())
 }
 
-async fn archive(connection: &mut Connection, id: Uuid) -> Result<(), StoreError> {
+/// Archives what was delivered. The decisions come back, to be dropped behind the commit.
+async fn archive_delivered(
+    connection: &mut Connection,
+    queue: Queue,
+    archiving: Archiving,
+) -> Result<Vec<(Uuid, Taken)>, StoreError> {
+    // From here on a delivery is too late for this job and sends its own.
+    drop(archiving);
+    let delivered = queue.holds().take_delivered();
+    let ids: Vec<Uuid> = delivered.iter().map(|(id, _)| *id).collect();
+    archive(connection, &ids).await?;
+    Ok(delivered)
+}
+
+async fn archive(connection: &mut Connection, ids: &[Uuid]) -> Result<(), StoreError> {
+    let list = row::id_list(ids);
     for statement in [
-        "UPDATE supervise_proposals SET archived = 1 WHERE id = ? AND archived = 0",
-        "UPDATE supervise_responses SET archived = 1 WHERE proposal_id = ? AND archived = 0",
+        "UPDATE supervise_proposals SET archived = 1
+            WHERE archived = 0 AND id IN (SELECT value FROM json_each(?))",
+        "UPDATE supervise_responses SET archived = 1
+            WHERE archived = 0 AND proposal_id IN (SELECT value FROM json_each(?))",
     ] {
         sqlx::query(statement)
-            .bind(id.to_string())
+            .bind(&list)
             .execute(&mut connection.sql)
             .await?;
     }
@@ -478,7 +493,7 @@ async fn archive(connection: &mut Connection, id: Uuid) -> Result<(), StoreError
 }
 
 async fn archive_withdrawn(connection: &mut Connection, id: Uuid) -> Result<(), StoreError> {
-    archive(connection, id).await?;
+    archive(connection, &[id]).await?;
     let query = "INSERT OR IGNORE INTO supervise_withdrawals (proposal_id, withdrawn_at) VALUES (?, ?)";
     sqlx::query(query)
         .bind(id.to_string())

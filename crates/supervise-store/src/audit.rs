@@ -90,7 +90,10 @@ impl Host {
 
     async fn complete_anchor(&self, anchor: &mut Anchor) -> Result<(), StoreError> {
         let last = anchor.last_id();
-        let lines = self.db().read(move |connection| Box::pin(chain_after(connection, last))).await?;
+        let lines = self
+            .db()
+            .read(move |connection| Box::pin(chain_after(connection, last)))
+            .await?;
         anchor.append(&lines)
     }
 }

@@ -60,6 +60,20 @@ struct State {
     told: HashSet<Uuid>,
     /// Decisions on their way to callers, counted.
     taken: HashMap<Uuid, usize>,
+    /// Decisions that have arrived and wait to be archived.
+    delivered: Vec<(Uuid, Taken)>,
+    /// Whether a job to archive them is on its way.
+    archiving: bool,
+}
+
+/// Belongs to the job on its way. Dropped however that ends, so that what a failed job left in the list
+/// goes with the next delivery.
+pub(crate) struct Archiving(pub(crate) Arc<Holds>);
+
+impl Drop for Archiving {
+    fn drop(&mut self) {
+        self.0.state().archiving = false;
+    }
 }
 
 #[derive(Debug)]
@@ -122,6 +136,18 @@ impl Holds {
     /// Forgets what no longer matters once a proposal is archived.
     pub(crate) fn forget(&self, id: Uuid) {
         self.state().told.remove(&id);
+    }
+
+    /// Notes an arrived decision. True if a job must be sent to archive it.
+    pub(crate) fn delivered(&self, id: Uuid, taken: Taken) -> bool {
+        let mut state = self.state();
+        state.told.remove(&id);
+        state.delivered.push((id, taken));
+        !std::mem::replace(&mut state.archiving, true)
+    }
+
+    pub(crate) fn take_delivered(&self) -> Vec<(Uuid, Taken)> {
+        std::mem::take(&mut self.state().delivered)
     }
 
     fn wait(&self, queue: &Queue, id: Uuid) -> (u64, oneshot::Receiver<Outcome>) {

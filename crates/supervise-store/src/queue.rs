@@ -106,12 +106,13 @@ impl Queue {
             .await
     }
 
-    /// Finishes what was asked and closes the connection, if this is the last handle.
+    /// Finishes what was asked before, and closes the connection if this is the last handle.
     pub async fn close(self) {
-        let Some(inner) = Arc::into_inner(self.0) else {
-            return;
-        };
-        inner.db.close().await;
+        // Jobs run in order, so this one ends behind all that were sent without waiting.
+        let _ = self.db().read(|_| Box::pin(async { Ok(()) })).await;
+        if let Some(inner) = Arc::into_inner(self.0) {
+            inner.db.close().await;
+        }
     }
 
     /// Wakes whoever watches this queue.

@@ -180,6 +180,12 @@ pub(crate) async fn ended_among(
     Ok(rows.iter().filter_map(ended).collect())
 }
 
+/// A JSON array of ids, for `json_each`: one bound value however many there are.
+pub(crate) fn id_list(ids: &[Uuid]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+    format!("[{}]", ids.join(","))
+}
+
 fn ended(row: &SqliteRow) -> Option<(Uuid, End)> {
     let id = Uuid::parse_str(&row.try_get::<String, _>(0).ok()?).ok()?;
     let archived = row.try_get::<i64, _>(1).ok()? != 0;
