@@ -92,8 +92,8 @@ async fn tell(
     let answer = delivery.answer().clone();
     print(session, proposal, &answer)?;
     delivery.delivered();
-    // Closing waits for what was handed to the store.
-    queue.clone().close().await;
+    // The store works in order: when it answers this, what was handed over before is on the disk.
+    queue.check_health().await?;
     Ok(match answer.response.status {
         Status::Approved | Status::Modified => Exit::DONE,
         Status::Rejected => Kind::Rejected.into(),

@@ -1,0 +1,27 @@
+//! The program as its operator runs it: the real binary, in an environment of its own.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that can't go on should say where it stopped"
+)]
+// The macros print to stderr only where a test explains its own failure.
+#![allow(clippy::print_stderr, reason = "measurements are part of what a test tells")]
+
+mod world;
+
+mod approve;
+mod audit;
+mod completions;
+mod crash;
+mod demo;
+mod escapes;
+mod exit_codes;
+mod ids;
+mod list;
+mod modify;
+mod prepare;
+mod race;
+mod reject;
+mod review;
+mod show;
+mod submit;
+mod terminal;

@@ -1,0 +1,156 @@
+//! `supervise modify`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use supervise_core::{Status, Tool, render_diff};
+use supervise_store::State;
+
+use crate::terminal::Terminal;
+use crate::world::{ROUTE, World, fixed};
+
+const EDITED: &str = "{\"host\":   \"api.example.com\", \"path_allowlist\": [\"/v1/items/\"]}";
+
+#[test]
+fn a_file_becomes_the_answer_byte_for_byte() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    fs::write(world.path("route.json"), EDITED).unwrap();
+    let ran = world
+        .run(&[
+            "modify",
+            &proposal.id,
+            "--file",
+            "route.json",
+            "--notes",
+            "narrower",
+            "--json",
+        ])
+        .expect(0);
+    assert_eq!(ran.json()["status"], "modified");
+    let State::Decided(answer) = world.find(&proposal).state else {
+        panic!()
+    };
+    assert_eq!(answer.response.status, Status::Modified);
+    assert_eq!(answer.response.final_file.as_deref(), Some(EDITED));
+    let row = world.audit().remove(0);
+    assert_eq!(row.entry.diff, render_diff("", EDITED, "routes.yaml"));
+    assert_eq!(row.entry.operator_notes, "narrower");
+}
+
+#[test]
+fn stdin_will_do_and_unchanged_is_an_approval() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    let ran = world
+        .run_with(&["modify", &proposal.id, "--file", "-", "--json"], ROUTE)
+        .expect(0);
+    assert_eq!(ran.json()["status"], "approved");
+    assert_eq!(world.audit()[0].origin.via.as_deref(), Some("supervise modify"));
+}
+
+#[test]
+fn what_is_empty_or_invalid_decides_nothing() {
+    let world = World::new();
+    let route = world.ask("dev");
+    let image = world.propose(fixed(
+        "dev",
+        1,
+        Tool::CapabilityBlock,
+        "FROM debian:13\n",
+        "a compiler",
+    ));
+    world
+        .run_with(&["modify", &route.id, "--file", "-"], " \n")
+        .expect(2);
+    world
+        .run_with(&["modify", &image.id, "--file", "-"], "")
+        .expect(2);
+    world
+        .run_with(&["modify", &route.id, "--file", "-"], &"x".repeat((1 << 20) + 1))
+        .expect(2);
+    world
+        .run(&["modify", &route.id, "--file", "missing.json"])
+        .expect(3);
+    let bad = "{\n  \"host\": \"api.example.com\",\n  \"path_allowlist\": [\"v1\"]\n}\n";
+    let ran = world
+        .run_with(&["modify", &route.id, "--file", "-"], bad)
+        .expect(1);
+    assert!(
+        ran.err.contains("line 3: path_allowlist[0] must start with '/'"),
+        "{}",
+        ran.err
+    );
+    assert!(world.audit().is_empty());
+    world
+        .run_with(&["modify", &image.id, "--file", "-"], "FROM debian:13-slim\n")
+        .expect(0);
+}
+
+#[test]
+fn without_a_file_it_takes_a_terminal() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    world.run(&["modify", &proposal.id]).expect(6);
+}
+
+/// An editor that notes how it was called, then writes `text`.
+fn editor(world: &World, text: &str) -> String {
+    let script = world.path("editor.sh");
+    let called = world.path("called");
+    let write = world.path("write");
+    fs::write(&write, text).unwrap();
+    let body = format!(
+        "#!/bin/sh\necho \"$#\" \"$1\" > {called}\nfor file; do :; done\nstat -c %a \"$file\" >> {called}\ncat {write} > \"$file\"\n",
+        called = called.display(),
+        write = write.display(),
+    );
+    fs::write(&script, body).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    script.display().to_string()
+}
+
+#[test]
+fn the_editor_is_an_argument_list_on_a_private_file() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    let editor = format!("{} --wait", editor(&world, EDITED));
+    let mut terminal = Terminal::start(&world, &["modify", &proposal.id], &[("EDITOR", &editor)]);
+    assert_eq!(terminal.wait(), 0, "{}", terminal.screen());
+    assert_eq!(
+        fs::read_to_string(world.path("called")).unwrap(),
+        "2 --wait\n600\n"
+    );
+    let State::Decided(answer) = world.find(&proposal).state else {
+        panic!()
+    };
+    assert_eq!(answer.response.final_file.as_deref(), Some(EDITED));
+}
+
+#[test]
+fn an_editor_never_gets_what_it_may_act_on() {
+    let world = World::new();
+    let proposal = world.propose(fixed(
+        "dev",
+        1,
+        Tool::CapabilityBlock,
+        "FROM x\u{1b}]52;c;aGk=\u{7}\n",
+        "why",
+    ));
+    let editor = editor(&world, "FROM y\n");
+    let mut terminal = Terminal::start(&world, &["modify", &proposal.id], &[("EDITOR", &editor)]);
+    assert_eq!(terminal.wait(), 1);
+    assert!(terminal.screen().contains("--file"), "{}", terminal.screen());
+    assert!(!world.path("called").exists());
+}
+
+#[test]
+fn an_editor_that_fails_or_is_missing_decides_nothing() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    for (editor, code) in [("false", 1), ("/nowhere/editor", 1), ("", 2)] {
+        let mut terminal = Terminal::start(&world, &["modify", &proposal.id], &[("EDITOR", editor)]);
+        assert_eq!(terminal.wait(), code, "{}", terminal.screen());
+    }
+    assert!(world.audit().is_empty());
+}

@@ -1,0 +1,166 @@
+//! `supervise review`, at a terminal.
+
+use supervise_core::{Status, Tool};
+use supervise_store::State;
+
+use crate::terminal::Terminal;
+use crate::world::{ROUTE, World, fixed};
+
+const QUESTION: &str = "skip or quit?";
+
+fn status(world: &World, proposal: &supervise_core::Proposal) -> Option<Status> {
+    match world.find(proposal).state {
+        State::Decided(answer) => Some(answer.response.status),
+        _ => None,
+    }
+}
+
+#[test]
+fn without_a_terminal_nothing_is_asked() {
+    let world = World::new();
+    world.ask("dev");
+    world.run(&["review"]).expect(6);
+    let mut terminal = Terminal::start(&world, &["review", "--no-input"], &[]);
+    assert_eq!(terminal.wait(), 6);
+}
+
+#[test]
+fn each_in_turn() {
+    let world = World::new();
+    let all: Vec<_> = (0..4)
+        .map(|n| world.propose(fixed("dev", n, Tool::EgressAllow, ROUTE, &format!("reason {n}"))))
+        .collect();
+    let mut terminal = Terminal::start(&world, &["review"], &[]);
+    terminal.wait_for("reason 0");
+    terminal.wait_for(QUESTION);
+    terminal.type_in("a\r");
+    terminal.wait_for("approved 5eed0000-0000-4000-8000-000000000000");
+    terminal.wait_for("reason 1");
+    terminal.wait_for(QUESTION);
+    terminal.type_in("reject\r");
+    terminal.wait_for("notes for the agent");
+    terminal.type_in("not now\r");
+    terminal.wait_for("rejected 5eed0000-0000-4000-8000-000000000001");
+    terminal.wait_for("reason 2");
+    terminal.wait_for(QUESTION);
+    // Enter alone skips, and what is no answer is asked again.
+    terminal.type_in("approved\r");
+    terminal.wait_for(QUESTION);
+    terminal.type_in("\r");
+    terminal.wait_for("reason 3");
+    terminal.wait_for(QUESTION);
+    terminal.type_in("q\r");
+    assert_eq!(terminal.wait(), 0);
+    assert!(terminal.is_sane());
+    let decided: Vec<_> = all.iter().map(|proposal| status(&world, proposal)).collect();
+    assert_eq!(
+        decided,
+        [Some(Status::Approved), Some(Status::Rejected), None, None]
+    );
+    let audit = world.audit();
+    assert_eq!(audit[1].entry.operator_notes, "not now");
+    assert_eq!(audit[0].origin.via.as_deref(), Some("supervise review"));
+}
+
+#[test]
+fn what_was_typed_ahead_answers_nothing() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    let mut terminal = Terminal::start(&world, &["review"], &[]);
+    terminal.type_in("a\r");
+    terminal.wait_for(QUESTION);
+    terminal.type_in("q\r");
+    assert_eq!(terminal.wait(), 0);
+    assert_eq!(status(&world, &proposal), None);
+}
+
+#[test]
+fn ctrl_c_leaves_everything_pending_and_the_terminal_sane() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    for way in ["key", "signal"] {
+        let mut terminal = Terminal::start(&world, &["review"], &[]);
+        terminal.wait_for(QUESTION);
+        match way {
+            "key" => terminal.type_in("\u{3}"),
+            _ => terminal.interrupt(),
+        }
+        assert_eq!(terminal.wait(), 130, "{way}");
+        assert!(terminal.is_sane(), "{way}");
+        assert!(!terminal.screen().ends_with("\u{1b}[?25l"));
+    }
+    assert_eq!(status(&world, &proposal), None);
+    assert!(world.audit().is_empty());
+}
+
+#[test]
+fn an_answer_counts_for_what_was_on_the_screen() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    let mut terminal = Terminal::start(&world, &["review"], &[]);
+    terminal.wait_for(QUESTION);
+    world.swap(&proposal, "something else");
+    terminal.type_in("a\r");
+    // Refused, shown as it is now, and asked again.
+    terminal.wait_for("something else");
+    terminal.wait_for("was not decided");
+    terminal.wait_for(QUESTION);
+    terminal.type_in("a\r");
+    assert_eq!(terminal.wait(), 0, "{}", terminal.screen());
+    let digest = world.find(&proposal).listed.proposal.digest().to_string();
+    assert_eq!(world.audit()[0].origin.digest, Some(digest));
+}
+
+#[test]
+fn somebody_faster_is_named_and_the_rest_goes_on() {
+    let world = World::new();
+    let first = world.propose(fixed("dev", 1, Tool::EgressAllow, ROUTE, "reason 1"));
+    world.propose(fixed("dev", 2, Tool::GitleaksAllow, "x", "reason 2"));
+    let mut terminal = Terminal::start(&world, &["review"], &[]);
+    terminal.wait_for(QUESTION);
+    world.run(&["reject", &first.id, "--notes", "no"]).expect(0);
+    terminal.type_in("a\r");
+    terminal.wait_for("is already rejected");
+    terminal.wait_for("reason 2");
+    terminal.wait_for(QUESTION);
+    terminal.type_in("s\r");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
+fn following_waits_for_more() {
+    let world = World::new();
+    world.run(&["prepare", "dev"]).expect(0);
+    let mut terminal = Terminal::start(&world, &["review", "--follow"], &[]);
+    terminal.wait_for("waiting for proposals");
+    let proposal = world.ask("dev");
+    terminal.wait_for(QUESTION);
+    terminal.type_in("a\r");
+    terminal.wait_for("approved");
+    terminal.wait_for("waiting for proposals");
+    terminal.interrupt();
+    assert_eq!(terminal.wait(), 130);
+    assert_eq!(status(&world, &proposal), Some(Status::Approved));
+}
+
+#[test]
+fn a_slip_in_the_editor_is_told_and_asked_again() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    let edit = |text: &str| {
+        let file = world.path("edit.sh");
+        std::fs::write(&file, format!("printf '{text}' > \"$1\"\n")).unwrap();
+        format!("sh {}", file.display())
+    };
+    let editor = edit("{\"host\": \"localhost\"}");
+    let mut terminal = Terminal::start(&world, &["review"], &[("VISUAL", &editor)]);
+    terminal.wait_for(QUESTION);
+    terminal.type_in("m\r");
+    terminal.wait_for("line 1");
+    terminal.wait_for(QUESTION);
+    edit("{\"host\": \"example.org\"}");
+    terminal.type_in("m\r");
+    terminal.wait_for("modified");
+    assert_eq!(terminal.wait(), 0);
+    assert_eq!(status(&world, &proposal), Some(Status::Modified));
+}
