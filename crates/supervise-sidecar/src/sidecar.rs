@@ -1,10 +1,13 @@
 //! What every request shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use supervise_core::SafeLine;
+use supervise_core::{QUEUE_DB_FILENAME, SafeLine};
 use supervise_store::{Queue, StoreError};
+use tokio::fs::try_exists;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::hold::Calls;
@@ -16,6 +19,8 @@ use crate::rpc::Problem;
 const LOOKUPS: usize = 4;
 /// Request bodies that are being read share so many KiB.
 const BODIES_KIB: usize = 32 * 1024;
+
+const HEALTH_TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// How far the server is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +64,15 @@ impl Sidecar {
     /// Ready once the server stops, or is gone.
     pub(crate) async fn stopping(&self) {
         let _ = self.phase().wait_for(|phase| *phase != Phase::Serving).await;
+    }
+
+    /// Whether what is queued now would ever be seen: the store answers, and its file is where the
+    /// operator looks. An open database would outlive its deleted file unnoticed.
+    pub(crate) async fn is_well(&self) -> bool {
+        let database = self.config.queue_dir.join(QUEUE_DB_FILENAME);
+        let well =
+            async { self.queue.check_health().await.is_ok() && try_exists(database).await.unwrap_or(false) };
+        timeout(HEALTH_TIME_LIMIT, well).await.unwrap_or(false)
     }
 
     /// Logs what the agent isn't told. An agent can cause these as fast as it can call, so only some are.

@@ -98,3 +98,59 @@ fn event(json: &[u8]) -> Bytes {
     .concat()
     .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use hyper::StatusCode;
+
+    use super::*;
+
+    fn events(progress_token: Option<Value>, seconds: u64) -> Events {
+        let reply = Box::pin(async move {
+            sleep(Duration::from_secs(seconds)).await;
+            Reply::new(StatusCode::OK, Bytes::from_static(b"{}\n"))
+        });
+        Events::new(Waiting {
+            reply,
+            progress_token,
+            doing: "waiting",
+        })
+    }
+
+    async fn next(events: &mut Events) -> Option<String> {
+        let event = poll_fn(|cx| events.poll_next(cx)).await?;
+        let bytes = match event {
+            Event::SignOfLife(bytes) => bytes,
+            Event::Answer(reply) => reply.body,
+        };
+        Some(String::from_utf8(bytes.into()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_rises_every_twelve_seconds_and_ends_with_the_answer() {
+        let begun = Instant::now();
+        let mut events = events(Some("tok".into()), 30);
+        for (seconds, message) in [(0, "waiting"), (12, "waiting, 12 s"), (24, "waiting, 24 s")] {
+            let event = next(&mut events).await.unwrap();
+            let data = event.strip_prefix("event: message\ndata: ").unwrap();
+            let expected = progress(&"tok".into(), seconds / 12 + 1, message);
+            assert_eq!(serde_json::from_str::<Value>(data).unwrap(), expected);
+            assert_eq!(begun.elapsed().as_secs(), seconds);
+        }
+        assert_eq!(next(&mut events).await.unwrap(), "event: message\ndata: {}\n\n");
+        assert_eq!(begun.elapsed().as_secs(), 30);
+        assert!(events.has_ended());
+        assert_eq!(next(&mut events).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_token_there_are_comments() {
+        let mut events = events(None, 13);
+        for _ in 0..2 {
+            assert_eq!(next(&mut events).await.unwrap(), ": waiting\n\n");
+        }
+        assert_eq!(next(&mut events).await.unwrap(), "event: message\ndata: {}\n\n");
+    }
+}

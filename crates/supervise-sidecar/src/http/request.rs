@@ -17,7 +17,6 @@ use crate::sidecar::Sidecar;
 
 /// An answer that is there by then needs no event stream.
 const FAST: Duration = Duration::from_millis(200);
-const HEALTH_TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// Serves one request.
 pub(super) async fn serve(
@@ -70,9 +69,10 @@ async fn route(sidecar: &Arc<Sidecar>, link: &Arc<Link>, request: Request<Incomi
 }
 
 async fn health(sidecar: &Sidecar, link: &Arc<Link>) -> ReplyResponse {
-    match timeout(HEALTH_TIME_LIMIT, sidecar.queue.check_health()).await {
-        Ok(Ok(())) => reply::text(link, StatusCode::OK, "ok\n"),
-        _ => reply::text(link, StatusCode::SERVICE_UNAVAILABLE, "store unavailable\n"),
+    if sidecar.is_well().await {
+        reply::text(link, StatusCode::OK, "ok\n")
+    } else {
+        reply::text(link, StatusCode::SERVICE_UNAVAILABLE, "store unavailable\n")
     }
 }
 

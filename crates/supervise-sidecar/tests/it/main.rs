@@ -1,0 +1,24 @@
+//! The sidecar over real sockets and a real database, one module per promise.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that fails should panic where it fails, in its helpers too"
+)]
+
+mod answers;
+mod bottle;
+mod cancels;
+mod client;
+mod delivery;
+mod hardening;
+mod http;
+mod limits;
+mod modern;
+mod original;
+mod program;
+mod python_mcp;
+mod rmcp_client;
+mod routes;
+mod rpc;
+mod rules;
+mod shutdown;
+mod streams;
