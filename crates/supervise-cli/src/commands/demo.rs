@@ -88,7 +88,8 @@ async fn play(session: &Session<'_>, program: &std::path::Path) -> Result<(), Cl
     show_audit(session).await?;
     session.ui.data(&[
         line![],
-        line!["That is all. To put a sidecar beside your own agent start with `supervise prepare NAME`."],
+        line!["That is all. To put a sidecar beside your own agent, start with"],
+        line!["`supervise prepare NAME`."],
     ]);
     Ok(())
 }
@@ -97,7 +98,7 @@ async fn start(session: &Session<'_>, program: &std::path::Path, plan: &Plan) ->
     step(
         session,
         1,
-        "A sidecar starts beside an agent's container. It can queue questions, never answer them.",
+        "A sidecar starts beside an agent. It can queue questions, never answer them.",
     );
     let sidecar = Sidecar::start(program, plan).await?;
     quote(
@@ -156,7 +157,7 @@ async fn decide(session: &Session<'_>, item: &Item) -> Result<(), CliError> {
         .ui
         .data(&card::lines(item, session.ui.wrap_columns(Stream::Data)));
     session.ui.data(&[line![
-        "Nobody is at the terminal, so this demonstration approves it by itself."
+        "Nobody is at the terminal, so the demonstration approves it by itself."
     ]]);
     let decision = Decision {
         verdict: Verdict::Approve,

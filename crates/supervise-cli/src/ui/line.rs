@@ -128,29 +128,39 @@ impl Line {
         if self.width() <= columns {
             return self;
         }
-        let mut pieces = self.wrapped(columns.saturating_sub(1).max(1)).into_iter();
-        pieces.next().unwrap_or_default().and("…")
+        let cells = self.cells();
+        let kept = fitting(&cells, columns.saturating_sub(1));
+        Line::of_cells(&cells[..kept]).and("…")
     }
 
-    /// The line as pieces of at most `columns`, so that the terminal never wraps it by itself.
+    /// The line as pieces of at most `columns`, so that the terminal never wraps it by itself. It breaks behind
+    /// a blank where there is one near the end, and loses nothing.
     pub(crate) fn wrapped(self, columns: usize) -> Vec<Line> {
         if self.width() <= columns {
             return vec![self];
         }
-        let mut pieces = vec![Line::default()];
-        let mut used = 0;
-        for (paint, text) in self.spans {
-            for c in text.chars() {
-                let wide = char_width(c);
-                if used + wide > columns && used > 0 {
-                    pieces.push(Line::default());
-                    used = 0;
-                }
-                used += wide;
-                push(&mut pieces, paint, c);
-            }
+        let cells = self.cells();
+        let mut pieces = Vec::new();
+        let mut rest = cells.as_slice();
+        while !rest.is_empty() {
+            let (piece, later) = rest.split_at(breaking(rest, columns));
+            pieces.push(Line::of_cells(piece));
+            rest = later;
         }
         pieces
+    }
+
+    fn cells(&self) -> Vec<Cell> {
+        let cells = |(paint, text): &(Paint, String)| text.chars().map(|c| (*paint, c)).collect::<Vec<_>>();
+        self.spans.iter().flat_map(cells).collect()
+    }
+
+    fn of_cells(cells: &[Cell]) -> Line {
+        let same_paint = cells.chunk_by(|a, b| a.0 == b.0);
+        let span = |chunk: &[Cell]| (chunk[0].0, chunk.iter().map(|cell| cell.1).collect());
+        Line {
+            spans: same_paint.map(span).collect(),
+        }
     }
 
     /// The line as it is written, with colours or without.
@@ -168,12 +178,30 @@ impl Line {
     }
 }
 
-fn push(pieces: &mut [Line], paint: Paint, c: char) {
-    let Some(piece) = pieces.last_mut() else { return };
-    match piece.spans.last_mut() {
-        Some((last, text)) if *last == paint => text.push(c),
-        _ => piece.spans.push((paint, c.to_string())),
+/// A character and its colour.
+type Cell = (Paint, char);
+
+/// How many of the characters fit into `columns`.
+fn fitting(cells: &[Cell], columns: usize) -> usize {
+    let mut used = 0;
+    let too_wide = |cell: &Cell| {
+        used += char_width(cell.1);
+        used > columns
+    };
+    cells.iter().position(too_wide).unwrap_or(cells.len())
+}
+
+/// Where to break: at least one character on, however narrow the terminal.
+fn breaking(cells: &[Cell], columns: usize) -> usize {
+    let fit = fitting(cells, columns).max(1);
+    if fit == cells.len() {
+        return fit;
     }
+    let blank = cells[..fit]
+        .iter()
+        .rposition(|cell| cell.1 == ' ')
+        .map_or(0, |at| at + 1);
+    if blank > fit / 2 { blank } else { fit }
 }
 
 fn char_width(c: char) -> usize {
@@ -202,6 +230,11 @@ mod tests {
         assert_eq!(line.clone().cut(6).plain(), "日本…");
         let pieces: Vec<String> = line.wrapped(5).iter().map(Line::plain).collect();
         assert_eq!(pieces, ["日本", "語 7 ", "e\u{301}<U+0", "01B>"]);
+        let words = line!["the quick brown fox"].wrapped(12);
+        assert_eq!(
+            words.iter().map(Line::plain).collect::<Vec<_>>(),
+            ["the quick ", "brown fox"]
+        );
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod exit_codes;
 mod ids;
 mod list;
 mod modify;
+mod original;
 mod prepare;
 mod race;
 mod reject;
