@@ -31,6 +31,8 @@ mod paths;
 mod proposal;
 mod response;
 mod route;
+#[cfg(feature = "operator")]
+mod routes;
 mod text;
 mod timestamp;
 mod tool;
@@ -51,6 +53,8 @@ pub use paths::{AGENT_DOCKERFILE, Plan, QUEUE_DB_FILENAME, QUEUE_DIR_IN_CONTAINE
 pub use proposal::Proposal;
 pub use response::{Response, Status};
 pub use route::{Auth, AuthScheme, MAX_PATH_PREFIXES, Route, RouteError};
+#[cfg(feature = "operator")]
+pub use routes::{Change, Merged, RouteAuth, RouteEntry, Routes, RoutesError, RoutesProblem, merge};
 pub use text::{SafeLine, SafeText};
 pub use timestamp::{format_timestamp, now_timestamp};
 pub use tool::{Component, Tool};

@@ -1,0 +1,20 @@
+//! `routes.yaml`, the egress proxy's list of open hosts: read, and amended without touching anything else.
+//!
+//! The file is written by people, so an amendment is a splice into their text, never a reprint. What the
+//! splice did is then read back and compared with what it should have done, comments included; a
+//! difference is an error. So a file this module reads wrongly is refused, never silently widened.
+
+mod document;
+mod entry;
+mod error;
+mod flow;
+mod lines;
+mod merge;
+mod patch;
+mod shape;
+mod spell;
+mod write;
+
+pub use entry::{RouteAuth, RouteEntry, Routes};
+pub use error::{RoutesError, RoutesProblem};
+pub use merge::{Change, Merged, merge};
