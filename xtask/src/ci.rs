@@ -2,7 +2,7 @@
 
 mod arrows;
 mod ignored;
-mod original;
+pub(crate) mod original;
 mod python_mcp;
 mod steps;
 

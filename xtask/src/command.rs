@@ -35,6 +35,10 @@ impl Failed {
         Self::new(format!("{}: {error}", shell_line(command)))
     }
 
+    pub(crate) fn reason(&self) -> &str {
+        &self.reason
+    }
+
     pub(crate) fn report(&self) -> ExitCode {
         say(&format!("xtask: {}", self.reason));
         ExitCode::from(self.code)

@@ -1,5 +1,6 @@
 //! The chores of this repository: `cargo xtask --help`.
 
+mod bench;
 mod ci;
 mod command;
 mod demo;
@@ -19,6 +20,10 @@ enum Task {
     Demo(demo::Args),
     /// Runs what has to pass before a change goes in
     Ci(ci::Args),
+    /// Measures both programs, beside others if asked to
+    Bench(bench::Args),
+    #[command(hide = true)]
+    BenchClient(bench::client::Args),
 }
 
 fn main() -> ExitCode {
@@ -27,6 +32,8 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Demo(args) => demo::run(&args),
         Task::Ci(args) => ci::run(&args),
+        Task::Bench(args) => bench::run(&args),
+        Task::BenchClient(args) => bench::client::run(&args),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

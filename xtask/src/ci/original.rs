@@ -14,6 +14,12 @@ const VARIABLE: &str = "SUPERVISE_ORIGINAL";
 const PROGRAMS: [&str; 2] = ["supervise.py", "supervise_server.py"];
 
 pub(super) fn check(_: Missing) -> Result<Outcome, Failed> {
+    test::run_ignored(FILTER, VARIABLE, &folder()?)?;
+    Ok(Outcome::Passed)
+}
+
+/// The folder with the Python program.
+pub(crate) fn folder() -> Result<PathBuf, Failed> {
     let folder = env::var_os(VARIABLE)
         .filter(|value| !value.is_empty())
         .ok_or_else(|| {
@@ -22,8 +28,7 @@ pub(super) fn check(_: Missing) -> Result<Outcome, Failed> {
                 PROGRAMS.join(" and ")
             ))
         })?;
-    test::run_ignored(FILTER, VARIABLE, &complete(Path::new(&folder))?)?;
-    Ok(Outcome::Passed)
+    complete(Path::new(&folder))
 }
 
 /// The tests run in other folders, so the path is made absolute.
