@@ -1,15 +1,21 @@
 //! What a run keeps open while it looks for proposals and decides: queues to read, queues to write, the host.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use supervise_core::{SafeLine, Slug};
 use supervise_store::{Found, Host, Queue, State, StoreError};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::error::{CliError, Kind};
 use crate::id::IdArgument;
 use crate::inbox::{Item, Place, places};
 use crate::session::Session;
 use crate::ui::{Line, line};
+
+/// Longer than a busy queue needs: whoever names a proposal means to decide it, and can wait a little.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The open files of one run. Queues are opened to read until something in them is decided.
 #[derive(Debug)]
@@ -41,25 +47,22 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Opens every bottle in scope to read. One that can't be is said and left out.
+    /// Opens every bottle in scope to read, all at once. One that can't be is said and left out.
     pub(crate) async fn open(session: &'a Session<'a>) -> Result<Desk<'a>, CliError> {
         let (places, troubles) = places(session)?;
         let mut desk = Desk::new(session);
         for trouble in troubles {
             desk.leave_out(trouble);
         }
-        for place in places {
-            desk.open_reader(&place).await;
+        let mut opening: JoinSet<_> = places.into_iter().map(open_reader).collect();
+        while let Some(opened) = opening.join_next().await {
+            match opened.map_err(|source| CliError::failed("a bottle's reader stopped").because(source))? {
+                (_, Ok(queue)) => desk.readers.push(queue),
+                (_, Err(StoreError::Missing { .. })) => {}
+                (slug, Err(error)) => desk.leave_out(line![slug, ": ", SafeLine::new(&error.to_string())]),
+            }
         }
         Ok(desk)
-    }
-
-    async fn open_reader(&mut self, place: &Place) {
-        match Queue::open_read_only(&place.dir, &place.slug).await {
-            Ok(queue) => self.readers.push(queue),
-            Err(StoreError::Missing { .. }) => {}
-            Err(error) => self.leave_out(line![&place.slug, ": ", SafeLine::new(&error.to_string())]),
-        }
     }
 
     fn leave_out(&mut self, trouble: Line) {
@@ -70,14 +73,15 @@ impl<'a> Desk<'a> {
     /// The one proposal that `id` names, in whatever state it is.
     pub(crate) async fn find(&mut self, id: &IdArgument) -> Result<Target, CliError> {
         let mut matches = Vec::new();
-        for queue in &self.readers {
-            match queue.proposal_find(&id.prefix).await {
-                Ok(found) => matches.extend(found.into_iter().map(|found| target(queue.slug(), found))),
-                Err(error) => {
-                    let trouble = line![queue.slug(), ": ", SafeLine::new(&error.to_string())];
-                    self.session.ui.warn(trouble.clone());
-                    self.unread.push(trouble);
+        for queue in std::mem::take(&mut self.readers) {
+            let found = timeout(PATIENCE, queue.proposal_find(&id.prefix)).await;
+            match found.unwrap_or(Err(StoreError::Busy)) {
+                Ok(found) => {
+                    matches.extend(found.into_iter().map(|found| target(queue.slug(), found)));
+                    self.readers.push(queue);
                 }
+                // It isn't asked again: a run with many ids must not wait for it many times.
+                Err(error) => self.leave_out(line![queue.slug(), ": ", SafeLine::new(&error.to_string())]),
             }
         }
         match matches.len() {
@@ -122,6 +126,11 @@ impl<'a> Desk<'a> {
         let host = Host::create(&self.session.root).await?;
         Ok(self.host.insert(host).clone())
     }
+}
+
+async fn open_reader(place: Place) -> (Slug, Result<Queue, StoreError>) {
+    let opened = timeout(PATIENCE, Queue::open_read_only(&place.dir, &place.slug)).await;
+    (place.slug, opened.unwrap_or(Err(StoreError::Busy)))
 }
 
 fn target(slug: &Slug, found: Found) -> Target {

@@ -19,7 +19,7 @@ pub(crate) enum Kind {
     NeedsTerminal,
     Rejected,
     Undecided,
-    /// Ctrl-C; shells expect 128 and the signal's number.
+    /// Stopped by a signal; shells expect 128 and the number of Ctrl-C's.
     Interrupted,
 }
 

@@ -28,6 +28,7 @@ mod render;
 mod report;
 mod session;
 mod shown;
+mod signals;
 mod source;
 mod ui;
 mod visible;

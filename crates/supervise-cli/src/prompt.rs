@@ -4,10 +4,10 @@ use std::io;
 
 use dialoguer::Input;
 use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
-use tokio::signal::ctrl_c;
 use tokio::task::spawn_blocking;
 
 use crate::error::{CliError, Kind};
+use crate::signals::{interrupted, stop};
 
 /// What to do with the proposal on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ async fn ask(prompt: impl FnOnce() -> Input<'static, String> + Send + 'static) -
             Ok(Err(dialoguer::Error::IO(error))) => Err(unanswered(error)),
             Err(error) => Err(CliError::failed("the prompt stopped").because(error)),
         },
-        _ = ctrl_c() => Err(interrupted()),
+        stopped = stop() => Err(stopped),
     }
 }
 
@@ -100,14 +100,6 @@ fn unanswered(error: io::Error) -> CliError {
         io::ErrorKind::Interrupted => interrupted(),
         _ => CliError::new(Kind::NeedsTerminal, "the terminal gave no answer").because(error),
     }
-}
-
-/// The end by Ctrl-C. Whatever was not decided by then stays pending.
-pub(crate) fn interrupted() -> CliError {
-    CliError::new(
-        Kind::Interrupted,
-        "interrupted; what was not decided is still pending",
-    )
 }
 
 /// Forgets what was typed before the question stood on the screen: it can't have been meant as its answer.

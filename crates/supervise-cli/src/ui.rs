@@ -30,6 +30,8 @@ enum Colours {
     Off,
 }
 
+/// How far the rest of a line that was too long is moved to the right.
+const INDENT: usize = 4;
 /// Rows of output that isn't on a terminal are cut at this width.
 const PIPE_COLUMNS: usize = 120;
 
@@ -61,16 +63,16 @@ impl Ui {
 
     /// Data: goes to stdout.
     pub(crate) fn data(&self, lines: &[Line]) {
-        self.write_out(&rendered(lines, self.out));
+        self.write_out(&rendered(lines, self.out, self.wrap_columns(Stream::Data)));
     }
 
-    /// A text as data, with its own newlines.
+    /// A text as data, with its own newlines and none of ours.
     pub(crate) fn data_text(&self, text: &SafeText) {
         let mut lines: Vec<Line> = Line::of_text(text).collect();
         if text.as_str().ends_with('\n') {
             lines.pop();
         }
-        self.data(&lines);
+        self.write_out(&rendered(&lines, self.out, None));
     }
 
     /// One JSON value on one line of stdout.
@@ -85,7 +87,8 @@ impl Ui {
     /// Talk: goes to stderr.
     pub(crate) fn say(&self, lines: &[Line]) {
         // With stderr gone there is nobody left to tell.
-        let _ = io::stderr().write_all(rendered(lines, self.err).as_bytes());
+        let text = rendered(lines, self.err, self.wrap_columns(Stream::Talk));
+        let _ = io::stderr().write_all(text.as_bytes());
     }
 
     /// Something the operator should know, though the verb goes on.
@@ -160,10 +163,17 @@ pub(crate) enum Stream {
     Talk,
 }
 
-fn rendered(lines: &[Line], colours: Colours) -> String {
+/// A line that is too long goes on behind an indent: text of others inside it can't pass for a line of ours.
+fn rendered(lines: &[Line], colours: Colours, columns: Option<usize>) -> String {
     let mut out = String::new();
     for line in lines {
-        line.write_to(&mut out, colours);
+        match columns.filter(|columns| line.width() > *columns) {
+            Some(columns) => line
+                .indented(INDENT, columns)
+                .iter()
+                .for_each(|piece| piece.write_to(&mut out, colours)),
+            None => line.write_to(&mut out, colours),
+        }
     }
     out
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use supervise_core::{Plan, Root, SafeLine, SafeText, Slug};
 use supervise_store::{AuditFilter, Host, Verdict};
-use tokio::signal::ctrl_c;
 
 use self::agent::Agent;
 use self::sidecar::Sidecar;
@@ -16,10 +15,10 @@ use crate::decide::Decision;
 use crate::desk::Desk;
 use crate::error::{CliError, Exit};
 use crate::inbox::{self, Item};
-use crate::prompt;
 use crate::render::{audit, card};
 use crate::report;
 use crate::session::{Operator, Session};
+use crate::signals::stop;
 use crate::ui::{Line, Paint, Stream, line};
 
 const EXAMPLES: &str = "\
@@ -48,7 +47,7 @@ pub(crate) async fn run(_: Args, session: &Session<'_>) -> Result<Exit, CliError
     tokio::select! {
         // Whichever way it ends, the sidecar is stopped and the directory removed as the values are dropped.
         told = play(&session, &program) => told.map(|()| Exit::DONE),
-        _ = ctrl_c() => Err(prompt::interrupted()),
+        stopped = stop() => Err(stopped),
     }
 }
 

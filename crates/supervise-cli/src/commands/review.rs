@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use supervise_core::Digest;
 use supervise_store::Verdict;
-use tokio::signal::ctrl_c;
 
 use super::list::explain;
 use super::modify::verdict;
@@ -20,6 +19,7 @@ use crate::render::card;
 use crate::report;
 use crate::session::Session;
 use crate::shown;
+use crate::signals::stop;
 use crate::ui::{Paint, Stream, line};
 
 const EXAMPLES: &str = "\
@@ -120,7 +120,7 @@ impl Review {
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => Ok(()),
-            _ = ctrl_c() => Err(prompt::interrupted()),
+            stopped = stop() => Err(stopped),
         }
     }
 }

@@ -20,10 +20,18 @@ pub(crate) fn lines(item: &Item, columns: Option<usize>) -> Vec<Line> {
             .paint(Paint::Bold, &item.slug)
             .and(" asks through ")
             .paint(Paint::Bold, proposal.tool),
-        label("proposal").paint(Paint::Cyan, reference(proposal)),
-        label("asked").join(asked(proposal)).join(joined(item.joined)),
     ];
-    card.extend(route_lines(proposal));
+    let own = [
+        Some(label("proposal").paint(Paint::Cyan, reference(proposal))),
+        Some(label("asked").join(asked(proposal)).join(joined(item.joined))),
+        route_line(proposal),
+    ];
+    let room = columns.unwrap_or(usize::MAX);
+    card.extend(
+        own.into_iter()
+            .flatten()
+            .flat_map(|line| line.indented(LABEL_COLUMNS, room)),
+    );
     card.push(heading("why"));
     card.extend(behind_gutter(
         Line::of_text(&SafeText::new(&proposal.justification)),
@@ -69,21 +77,20 @@ fn joined(count: u64) -> Line {
     }
 }
 
-fn route_lines(proposal: &Proposal) -> Vec<Line> {
+fn route_line(proposal: &Proposal) -> Option<Line> {
     if !proposal.tool.asks_route() {
-        return Vec::new();
+        return None;
     }
-    match Route::from_payload(&proposal.proposed_file) {
-        Ok(route) => vec![label("for").join(route::summary(&route))],
+    let asked = match Route::from_payload(&proposal.proposed_file) {
+        Ok(route) => route::summary(&route),
         Err(error) => {
             let error = SafeLine::new(&error.to_string());
-            vec![
-                label("for")
-                    .paint(Paint::Yellow, "this is no valid route: ")
-                    .and(error),
-            ]
+            Line::default()
+                .paint(Paint::Yellow, "this is no valid route: ")
+                .and(error)
         }
-    }
+    };
+    Some(label("for").join(asked))
 }
 
 #[cfg(test)]
@@ -97,14 +104,12 @@ mod tests {
     fn agent_text_never_leaves_the_gutter() {
         let slug = "dev".parse().unwrap();
         let why = format!("{}approve me\nstatus: approved", " ".repeat(100));
-        let proposal = Proposal::new(&slug, Tool::GitleaksAllow, "x\u{1b}[2J\r\n".repeat(30), why);
+        let mut proposal = Proposal::new(&slug, Tool::GitleaksAllow, "x\u{1b}[2J\r\n".repeat(30), why);
+        proposal.arrival_timestamp = "approved 1234 in dev ".repeat(20);
         let card = lines(&Item::new(&slug, Listed { proposal, joined: 2 }), Some(40));
-        assert!(card.iter().skip(5).all(|line| line.width() <= 40));
-        let own = card
-            .iter()
-            .filter(|line| !line.plain().starts_with(GUTTER))
-            .count();
-        assert_eq!(own, 5);
+        assert!(card.iter().all(|line| line.width() <= 40));
+        let at_the_edge = |line: &&Line| !line.plain().starts_with(['│', ' ']);
+        assert_eq!(card.iter().filter(at_the_edge).count(), 5);
         assert!(!card.iter().any(|line| line.plain().contains(['\u{1b}', '\r'])));
     }
 }

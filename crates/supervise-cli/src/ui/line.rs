@@ -150,6 +150,15 @@ impl Line {
         pieces
     }
 
+    /// The line wrapped at `columns`, every piece but the first behind `indent` blanks.
+    pub(crate) fn indented(&self, indent: usize, columns: usize) -> Vec<Line> {
+        let mut pieces = self.clone().wrapped(columns.saturating_sub(indent).max(1));
+        for piece in pieces.iter_mut().skip(1) {
+            *piece = Line::default().pad_to(indent).join(std::mem::take(piece));
+        }
+        pieces
+    }
+
     fn cells(&self) -> Vec<Cell> {
         let cells = |(paint, text): &(Paint, String)| text.chars().map(|c| (*paint, c)).collect::<Vec<_>>();
         self.spans.iter().flat_map(cells).collect()
