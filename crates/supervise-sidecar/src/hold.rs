@@ -54,6 +54,7 @@ impl Held {
         let Some(hold) = &mut self.hold else {
             return End::StoreGone;
         };
+        sidecar.note_held(hold.id());
         let pending = tokio::select! {
             // A decision that is there goes before every reason not to wait for it.
             biased;

@@ -47,6 +47,8 @@ pub async fn serve(listener: TcpListener, queue: Queue, config: Config, shutdown
         phase.send_replace(Phase::Closed);
         ended.recv().await;
     }
+    // Closing works on the last handle, and the sidecar has one.
+    drop(sidecar);
     queue.close().await;
 }
 

@@ -41,6 +41,7 @@ pub(crate) struct Sidecar {
     pub(crate) bodies: Arc<Semaphore>,
     phase: watch::Receiver<Phase>,
     errors: Throttle,
+    holds: Throttle,
 }
 
 impl Sidecar {
@@ -54,6 +55,7 @@ impl Sidecar {
             bodies: Arc::new(Semaphore::new(BODIES_KIB)),
             phase,
             errors: Throttle::default(),
+            holds: Throttle::default(),
         }
     }
 
@@ -73,6 +75,13 @@ impl Sidecar {
         let well =
             async { self.queue.check_health().await.is_ok() && try_exists(database).await.unwrap_or(false) };
         timeout(HEALTH_TIME_LIMIT, well).await.unwrap_or(false)
+    }
+
+    /// Tells the operator's log that somebody waits; an agent that asks in a loop gets a line a second.
+    pub(crate) fn note_held(&self, proposal: &str) {
+        if let Some(skipped) = self.holds.admit() {
+            tracing::info!(%proposal, skipped, "a call waits for a decision");
+        }
     }
 
     /// Logs what the agent isn't told. An agent can cause these as fast as it can call, so only some are.

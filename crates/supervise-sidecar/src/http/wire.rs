@@ -138,3 +138,35 @@ impl Write for Wire {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::Ipv4Addr;
+
+    use tokio::net::TcpListener;
+
+    use super::super::connections::Connections;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_given_up_and_has_not_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let seat = Connections::new(0).admit().unwrap();
+        let link = Arc::new(Link::new(Ipv4Addr::LOCALHOST.into(), seat));
+        let mut wire = Wire::new(stream, Arc::clone(&link));
+        let piece = vec![0; 1024 * 1024];
+        // From the first write that can't go on, the clock runs ahead by itself.
+        tokio::time::pause();
+        let error = loop {
+            if let Err(error) = poll_fn(|cx| Pin::new(&mut wire).poll_write(cx, &piece)).await {
+                break error;
+            }
+            assert!(link.was_left());
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(!link.was_left());
+    }
+}

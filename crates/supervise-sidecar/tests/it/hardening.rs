@@ -6,7 +6,7 @@ use supervise_sidecar::Config;
 use supervise_store::Verdict;
 use tokio::time::sleep;
 
-use crate::bottle::{Bottle, Server, ask, call, text};
+use crate::bottle::{Bottle, Server, ask, borrowed, call, modern_call, text};
 use crate::client::Client;
 
 const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
@@ -212,25 +212,18 @@ async fn held_calls_keep_their_places_and_health_answers() {
 }
 
 #[tokio::test]
-async fn an_evicted_caller_has_not_cancelled() {
-    // A modern caller whose answer was written waits for its next request; its place is taken then, and
-    // the proposal it was told about stays.
+async fn an_answered_connection_makes_room_and_has_not_cancelled() {
     let change = |config: &mut Config| {
         config.max_connections = 1;
         config.response_timeout = Some(0.05);
     };
     let server = Bottle::new().serve(change).await;
-    let (body, headers) = crate::bottle::modern_call("egress-allow", ask("api.example.com"));
+    let (body, headers) = modern_call("egress-allow", ask("api.example.com"));
     let mut modern = server.connect().await;
-    assert_eq!(
-        modern
-            .post(&body, &crate::bottle::borrowed(&headers))
-            .await
-            .status,
-        200
-    );
-    assert_eq!(server.connect().await.exchange(HEALTH).await.status, 200);
-    assert!(modern.is_closed().await);
+    assert_eq!(modern.post(&body, &borrowed(&headers)).await.status, 200);
+    assert_eq!(server.post(PING).await.status, 200);
+    let closed = tokio::time::timeout(Duration::from_secs(1), modern.is_closed()).await;
+    assert_eq!(closed, Ok(true));
     server.pending(1).await;
 }
 
