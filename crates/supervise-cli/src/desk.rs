@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use supervise_core::{SafeLine, Slug};
 use supervise_store::{Found, Host, Queue, State, StoreError};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use crate::error::{CliError, Kind};
 use crate::id::IdArgument;
 use crate::inbox::{Item, Place, places};
 use crate::session::Session;
 use crate::ui::{Line, line};
+use crate::visit::{VisitError, visit_all, within};
 
 /// Longer than a busy queue needs: whoever names a proposal means to decide it, and can wait a little.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -54,12 +53,11 @@ impl<'a> Desk<'a> {
         for trouble in troubles {
             desk.leave_out(trouble);
         }
-        let mut opening: JoinSet<_> = places.into_iter().map(open_reader).collect();
-        while let Some(opened) = opening.join_next().await {
-            match opened.map_err(|source| CliError::failed("a bottle's reader stopped").because(source))? {
-                (_, Ok(queue)) => desk.readers.push(queue),
-                (_, Err(StoreError::Missing { .. })) => {}
-                (slug, Err(error)) => desk.leave_out(line![slug, ": ", SafeLine::new(&error.to_string())]),
+        for (slug, opened) in visit_all(places, open_reader).await? {
+            match opened {
+                Ok(queue) => desk.readers.push(queue),
+                Err(error) if error.is_gone() => {}
+                Err(error) => desk.leave_out(line![slug, ": ", SafeLine::new(&error.to_string())]),
             }
         }
         Ok(desk)
@@ -74,8 +72,7 @@ impl<'a> Desk<'a> {
     pub(crate) async fn find(&mut self, id: &IdArgument) -> Result<Target, CliError> {
         let mut matches = Vec::new();
         for queue in std::mem::take(&mut self.readers) {
-            let found = timeout(PATIENCE, queue.proposal_find(&id.prefix)).await;
-            match found.unwrap_or(Err(StoreError::Busy)) {
+            match within(PATIENCE, queue.proposal_find(&id.prefix)).await {
                 Ok(found) => {
                     matches.extend(found.into_iter().map(|found| target(queue.slug(), found)));
                     self.readers.push(queue);
@@ -128,9 +125,9 @@ impl<'a> Desk<'a> {
     }
 }
 
-async fn open_reader(place: Place) -> (Slug, Result<Queue, StoreError>) {
-    let opened = timeout(PATIENCE, Queue::open_read_only(&place.dir, &place.slug)).await;
-    (place.slug, opened.unwrap_or(Err(StoreError::Busy)))
+async fn open_reader(place: Place) -> (Slug, Result<Queue, VisitError>) {
+    let opened = within(PATIENCE, Queue::open_read_only(&place.dir, &place.slug)).await;
+    (place.slug, opened)
 }
 
 fn target(slug: &Slug, found: Found) -> Target {

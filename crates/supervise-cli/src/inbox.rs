@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use supervise_core::{Digest, Proposal, SafeLine, Slug};
 use supervise_store::{Bottle, Listed, Page, Queue, StoreError, bottles};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use crate::error::CliError;
 use crate::session::Session;
 use crate::ui::{Line, line};
+use crate::visit::{VisitError, visit_all, within};
 
 /// What a bottle that can't be read may cost the others.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -95,16 +94,11 @@ pub(crate) async fn read(session: &Session<'_>) -> Result<Inbox, CliError> {
         troubles,
         ..Inbox::default()
     };
-    let mut reading = JoinSet::new();
-    for place in places {
-        reading.spawn(async move {
-            let page = page(&place).await;
-            (place, page)
-        });
-    }
-    while let Some(read) = reading.join_next().await {
-        let (place, page) =
-            read.map_err(|source| CliError::failed("a bottle's reader stopped").because(source))?;
+    let read = |place: Place| async move {
+        let page = page(&place).await;
+        (place, page)
+    };
+    for (place, page) in visit_all(places, read).await? {
         inbox.add(place, page);
     }
     inbox.sort();
@@ -112,20 +106,19 @@ pub(crate) async fn read(session: &Session<'_>) -> Result<Inbox, CliError> {
 }
 
 /// Reads one bottle, as [`read`] does all.
-pub(crate) async fn page(place: &Place) -> Result<Page, StoreError> {
-    let read = async {
+pub(crate) async fn page(place: &Place) -> Result<Page, VisitError> {
+    within(PATIENCE, async {
         let queue = Queue::open_read_only(&place.dir, &place.slug).await?;
         queue.proposal_page().await
-    };
-    timeout(PATIENCE, read).await.unwrap_or(Err(StoreError::Busy))
+    })
+    .await
 }
 
 impl Inbox {
-    fn add(&mut self, place: Place, page: Result<Page, StoreError>) {
+    fn add(&mut self, place: Place, page: Result<Page, VisitError>) {
         match page {
             Ok(page) => self.add_page(place, page),
-            // Removed between listing the directory and opening it: no bottle, no trouble.
-            Err(StoreError::Missing { .. }) => {}
+            Err(error) if error.is_gone() => {}
             Err(error) => self
                 .troubles
                 .push(line![place.slug, ": ", SafeLine::new(&error.to_string())]),
@@ -177,7 +170,7 @@ impl Inbox {
     }
 
     /// Replaces what was read of one bottle by what is there now.
-    pub(crate) fn replace(&mut self, place: Place, page: Result<Page, StoreError>) {
+    pub(crate) fn replace(&mut self, place: Place, page: Result<Page, VisitError>) {
         self.items.retain(|item| item.slug != place.slug);
         self.claimed.retain(|claimed| claimed.slug != place.slug);
         let notices = std::mem::take(&mut self.notices);

@@ -32,6 +32,7 @@ mod signals;
 mod source;
 mod ui;
 mod visible;
+mod visit;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

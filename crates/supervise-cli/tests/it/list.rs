@@ -170,6 +170,16 @@ fn a_locked_bottle_costs_a_quarter_of_a_second() {
 }
 
 #[test]
+fn many_bottles_do_not_take_each_others_time() {
+    let world = World::new();
+    for number in 0..120 {
+        world.ask(&format!("bottle-{number}"));
+    }
+    let ran = world.run(&["list"]).expect(0);
+    assert_eq!((ran.out.lines().count(), ran.err.as_str()), (240, ""));
+}
+
+#[test]
 fn odd_rows_are_counted_and_never_listed() {
     let world = World::new();
     let good = world.ask("dev");

@@ -1,5 +1,6 @@
 //! `supervise review`, at a terminal.
 
+use rustix::process::Signal;
 use supervise_core::{Status, Tool};
 use supervise_store::State;
 
@@ -78,15 +79,15 @@ fn what_was_typed_ahead_answers_nothing() {
 fn ctrl_c_leaves_everything_pending_and_the_terminal_sane() {
     let world = World::new();
     let proposal = world.ask("dev");
-    for way in ["key", "signal"] {
+    for way in [None, Some(Signal::INT), Some(Signal::TERM), Some(Signal::HUP)] {
         let mut terminal = Terminal::start(&world, &["review"], &[]);
         terminal.wait_for(QUESTION);
         match way {
-            "key" => terminal.type_in("\u{3}"),
-            _ => terminal.interrupt(),
+            None => terminal.type_in("\u{3}"),
+            Some(signal) => terminal.signal(signal),
         }
-        assert_eq!(terminal.wait(), 130, "{way}");
-        assert!(terminal.is_sane(), "{way}");
+        assert_eq!(terminal.wait(), 130, "{way:?}");
+        assert!(terminal.is_sane(), "{way:?}");
         assert!(!terminal.screen().ends_with("\u{1b}[?25l"));
     }
     assert_eq!(status(&world, &proposal), None);
@@ -138,7 +139,7 @@ fn following_waits_for_more() {
     terminal.type_in("a\r");
     terminal.wait_for("approved");
     terminal.wait_for("waiting for proposals");
-    terminal.interrupt();
+    terminal.signal(Signal::INT);
     assert_eq!(terminal.wait(), 130);
     assert_eq!(status(&world, &proposal), Some(Status::Approved));
 }
