@@ -30,6 +30,8 @@ mod path_prefix;
 mod paths;
 mod proposal;
 mod response;
+#[cfg(feature = "operator")]
+mod risk;
 mod route;
 #[cfg(feature = "operator")]
 mod routes;
@@ -52,6 +54,8 @@ pub use path_prefix::{PathPrefixError, check_path_prefix};
 pub use paths::{AGENT_DOCKERFILE, Plan, QUEUE_DB_FILENAME, QUEUE_DIR_IN_CONTAINER, Root};
 pub use proposal::Proposal;
 pub use response::{Response, Status};
+#[cfg(feature = "operator")]
+pub use risk::{Context, Level, Risk, assess, mask_secrets, risk_codes};
 pub use route::{Auth, AuthScheme, MAX_PATH_PREFIXES, Route, RouteError};
 #[cfg(feature = "operator")]
 pub use routes::{Change, Merged, RouteAuth, RouteEntry, Routes, RoutesError, RoutesProblem, merge};
