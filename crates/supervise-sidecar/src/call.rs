@@ -23,8 +23,16 @@ use crate::sidecar::Sidecar;
 /// Who is asking, and what it can bear.
 pub(crate) struct Caller {
     pub(crate) link: Arc<Link>,
-    /// It reads an event stream.
-    pub(crate) events: bool,
+    pub(crate) form: Form,
+}
+
+/// The form in which a caller can take an answer that is a while in coming.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// JSON, after silence.
+    Json,
+    /// A stream of events.
+    Events,
 }
 
 impl Caller {
@@ -305,7 +313,7 @@ impl Run<'_> {
         let sidecar = Arc::clone(self.sidecar);
         let patience = sidecar
             .config
-            .patience(self.caller.events, self.progress_token.is_some());
+            .patience(self.caller.form, self.progress_token.is_some());
         // Only the legacy revisions have a message that cancels.
         let call = (voice.generation == Generation::Legacy)
             .then(|| sidecar.calls.register(self.caller.peer(), voice.id.clone()));

@@ -8,6 +8,7 @@ use supervise_core::{QUEUE_DIR_IN_CONTAINER, SafeLine, Slug};
 use supervise_store::Limits;
 use thiserror::Error;
 
+use crate::call::Form;
 use crate::routes::ProxyUrl;
 
 /// The bottle this sidecar belongs to. Required.
@@ -182,11 +183,11 @@ impl Config {
 
     /// How many seconds a call is held. Clients give up after 55 s of silence, and after 60 s without
     /// progress; with progress they wait 300 s.
-    pub(crate) fn patience(&self, reads_events: bool, wants_progress: bool) -> f64 {
-        let bearable = match (reads_events, wants_progress) {
-            (false, _) => 30.0,
-            (true, false) => 50.0,
-            (true, true) => 290.0,
+    pub(crate) fn patience(&self, form: Form, wants_progress: bool) -> f64 {
+        let bearable = match (form, wants_progress) {
+            (Form::Json, _) => 30.0,
+            (Form::Events, false) => 50.0,
+            (Form::Events, true) => 290.0,
         };
         self.response_timeout.unwrap_or(bearable)
     }

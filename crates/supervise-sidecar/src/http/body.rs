@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::{HeaderMap, Request, header};
+use hyper::{HeaderMap, header};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -30,12 +30,16 @@ pub(super) enum BodyError {
     Broken,
 }
 
-/// Reads the request's body.
-pub(super) async fn read(request: Request<Incoming>, budget: &Arc<Semaphore>) -> Result<Body, BodyError> {
-    let size = size(request.headers())?;
+/// Reads a request's body.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Incoming,
+    budget: &Arc<Semaphore>,
+) -> Result<Body, BodyError> {
+    let size = size(headers)?;
     let read = async {
         let share = reserve(budget, size).await;
-        let body = Limited::new(request.into_body(), MAX_BODY_BYTES);
+        let body = Limited::new(body, MAX_BODY_BYTES);
         match body.collect().await {
             Ok(whole) => Ok(Body {
                 bytes: whole.to_bytes(),

@@ -14,6 +14,7 @@ pub(crate) struct Link {
     seat: Seat,
     severed: AtomicBool,
     ambiguous: AtomicBool,
+    last: AtomicBool,
     outgoing: Mutex<Outgoing>,
 }
 
@@ -31,6 +32,7 @@ impl Link {
             seat,
             severed: AtomicBool::new(false),
             ambiguous: AtomicBool::new(false),
+            last: AtomicBool::new(false),
             outgoing: Mutex::default(),
         }
     }
@@ -61,6 +63,15 @@ impl Link {
 
     pub(super) fn has_ambiguous_length(&self) -> bool {
         self.ambiguous.load(Ordering::Relaxed)
+    }
+
+    /// Nothing more is read from this connection once the current request is answered.
+    pub(super) fn end_after_this_answer(&self) {
+        self.last.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn ends_after_this_answer(&self) -> bool {
+        self.last.load(Ordering::Relaxed)
     }
 
     /// The bytes that carry this decision were handed to the connection.

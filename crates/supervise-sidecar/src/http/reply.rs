@@ -16,6 +16,7 @@ use crate::call::{Reply, Waiting};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 /// The body of every response.
@@ -65,11 +66,6 @@ pub(super) fn with_header(
     response
 }
 
-/// The same response as the last one of its connection.
-pub(super) fn last(response: ReplyResponse) -> ReplyResponse {
-    with_header(response, header::CONNECTION, "close")
-}
-
 fn respond(
     link: &Arc<Link>,
     status: StatusCode,
@@ -78,11 +74,15 @@ fn respond(
 ) -> ReplyResponse {
     // Every response stands for a whole request, also those that were refused at their head.
     link.seat().serve();
+    let ends = link.ends_after_this_answer();
     let link = Arc::clone(link);
     let mut response = Response::new(ReplyBody { content, link });
     *response.status_mut() = status;
     if let Some(value) = content_type {
         response.headers_mut().insert(header::CONTENT_TYPE, value);
+    }
+    if ends {
+        response.headers_mut().insert(header::CONNECTION, CLOSE);
     }
     response
 }

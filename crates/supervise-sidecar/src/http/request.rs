@@ -5,18 +5,25 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Method, Request, StatusCode, header};
+use supervise_core::SafeLine;
 use tokio::time::timeout;
 
-use super::body::{self, BodyError};
+use super::body::{self, Body, BodyError};
 use super::gate::{self, Stop};
 use super::link::Link;
 use super::reply::{self, ReplyResponse};
-use crate::call::{Caller, Served, Waiting};
+use crate::call::{Caller, Form, Served, Waiting};
 use crate::mcp;
 use crate::sidecar::Sidecar;
 
 /// An answer that is there by then needs no event stream.
 const FAST: Duration = Duration::from_millis(200);
+
+/// What reading a request came to.
+enum Received {
+    Response(ReplyResponse),
+    Waiting(Form, Waiting),
+}
 
 /// Serves one request.
 pub(super) async fn serve(
@@ -24,48 +31,66 @@ pub(super) async fn serve(
     link: Arc<Link>,
     request: Request<Incoming>,
 ) -> ReplyResponse {
-    let line = sidecar
-        .config
-        .debug
-        .then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let response = route(&sidecar, &link, request).await;
-    if let Some((method, path)) = line {
-        let path = supervise_core::SafeLine::new(&path);
-        tracing::info!(peer = %link.peer(), %method, %path, status = response.status().as_u16(), "request");
+    let line = sidecar.config.debug.then(|| line(&request));
+    // Boxed: a held call lives for minutes and needs nothing of what reading it took.
+    let response = match Box::pin(receive(&sidecar, &link, request)).await {
+        Received::Response(response) => response,
+        Received::Waiting(Form::Json, waiting) => reply::json(&link, waiting.reply.await),
+        Received::Waiting(Form::Events, waiting) => stream(&link, waiting).await,
+    };
+    if let Some(line) = line {
+        tracing::info!(peer = %link.peer(), %line, status = response.status().as_u16(), "request");
     }
     response
 }
 
-async fn route(sidecar: &Arc<Sidecar>, link: &Arc<Link>, request: Request<Incoming>) -> ReplyResponse {
+fn line(request: &Request<Incoming>) -> SafeLine {
+    SafeLine::new(&format!("{} {}", request.method(), request.uri().path()))
+}
+
+async fn receive(sidecar: &Arc<Sidecar>, link: &Arc<Link>, request: Request<Incoming>) -> Received {
+    if let Some(response) = turn_away(sidecar, link, &request) {
+        return Received::Response(response);
+    }
+    if is_health(&request) {
+        return Received::Response(health(sidecar, link).await);
+    }
+    let (parts, body) = request.into_parts();
+    match body::read(&parts.headers, body, &sidecar.bodies).await {
+        Ok(body) => message(sidecar, link, &parts.headers, body).await,
+        Err(error) => Received::Response(no_body(link, error)),
+    }
+}
+
+/// The answer to a request that its head alone rules out.
+fn turn_away(sidecar: &Sidecar, link: &Arc<Link>, request: &Request<Incoming>) -> Option<ReplyResponse> {
     let headers = request.headers();
-    let chunked = headers.contains_key(header::TRANSFER_ENCODING);
-    if chunked && link.has_ambiguous_length() {
-        let text = "Content-Length and Transfer-Encoding exclude each other\n";
-        return reply::last(reply::text(link, StatusCode::BAD_REQUEST, text));
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        // Where chunks end only the library knows, so nothing may follow them on this connection.
+        link.end_after_this_answer();
+        if link.has_ambiguous_length() {
+            let text = "Content-Length and Transfer-Encoding exclude each other\n";
+            return Some(reply::text(link, StatusCode::BAD_REQUEST, text));
+        }
     }
     if let Err(stop) = gate::check_one_host(headers) {
-        return stopped(link, stop);
+        return Some(stopped(link, stop));
     }
-    if request.method() == Method::GET
-        && request
-            .uri()
-            .path_and_query()
-            .is_some_and(|path| path == "/health")
-    {
-        return health(sidecar, link).await;
+    if is_health(request) {
+        return None;
     }
     if link.seat().is_overflow() {
-        return no_room(link);
+        return Some(no_room(link));
     }
     if let Err(stop) = gate::check_names(request.uri(), headers, &sidecar.config.allowed_hosts) {
-        return stopped(link, stop);
+        return Some(stopped(link, stop));
     }
-    if request.method() != Method::POST {
-        return not_allowed(link, request.method());
-    }
-    let response = post(sidecar, link, request).await;
-    // Where chunks end only the library knows, so nothing may follow them on this connection.
-    if chunked { reply::last(response) } else { response }
+    (request.method() != Method::POST).then(|| not_allowed(link, request.method()))
+}
+
+fn is_health(request: &Request<Incoming>) -> bool {
+    let path = request.uri().path_and_query();
+    request.method() == Method::GET && path.is_some_and(|path| path == "/health")
 }
 
 async fn health(sidecar: &Sidecar, link: &Arc<Link>) -> ReplyResponse {
@@ -77,8 +102,9 @@ async fn health(sidecar: &Sidecar, link: &Arc<Link>) -> ReplyResponse {
 }
 
 fn no_room(link: &Arc<Link>) -> ReplyResponse {
+    link.end_after_this_answer();
     let response = reply::text(link, StatusCode::SERVICE_UNAVAILABLE, "too many connections\n");
-    reply::last(reply::with_header(response, header::RETRY_AFTER, "1"))
+    reply::with_header(response, header::RETRY_AFTER, "1")
 }
 
 fn stopped(link: &Arc<Link>, stop: Stop) -> ReplyResponse {
@@ -99,25 +125,18 @@ fn not_allowed(link: &Arc<Link>, method: &Method) -> ReplyResponse {
     reply::with_header(response, header::ALLOW, "POST")
 }
 
-async fn post(sidecar: &Arc<Sidecar>, link: &Arc<Link>, request: Request<Incoming>) -> ReplyResponse {
-    let headers = request.headers().clone();
-    let body = match body::read(request, &sidecar.bodies).await {
-        Ok(body) => body,
-        Err(error) => return no_body(link, error),
-    };
+/// Serves the message in a body. The body ends here, and with it its share of the budget: a held call
+/// needs neither.
+async fn message(sidecar: &Arc<Sidecar>, link: &Arc<Link>, headers: &HeaderMap, body: Body) -> Received {
     link.seat().serve();
     let caller = Caller {
         link: Arc::clone(link),
-        events: reads_events(&headers),
+        form: form(headers),
     };
-    let served = mcp::serve(sidecar, &caller, &headers, &body.bytes).await;
-    // A held call must hold neither the bytes nor their share of the budget.
-    drop((body, headers));
-    match served {
-        Served::Accepted => reply::accepted(link),
-        Served::Ready(reply) => reply::json(link, reply),
-        Served::Waiting(waiting) if caller.events => stream(link, waiting).await,
-        Served::Waiting(waiting) => reply::json(link, waiting.reply.await),
+    match mcp::serve(sidecar, &caller, headers, &body.bytes).await {
+        Served::Accepted => Received::Response(reply::accepted(link)),
+        Served::Ready(reply) => Received::Response(reply::json(link, reply)),
+        Served::Waiting(waiting) => Received::Waiting(caller.form, waiting),
     }
 }
 
@@ -128,12 +147,11 @@ fn no_body(link: &Arc<Link>, error: BodyError) -> ReplyResponse {
         BodyError::TimedOut => (StatusCode::REQUEST_TIMEOUT, "request body took too long\n"),
         BodyError::Broken => (StatusCode::BAD_REQUEST, "request body is broken\n"),
     };
-    let response = reply::text(link, status, text);
-    match error {
-        // Without a length there is no body, so the next request may follow.
-        BodyError::LengthRequired => response,
-        _ => reply::last(response),
+    // Without a length there is no body, so the next request may follow; otherwise a body is left over.
+    if error != BodyError::LengthRequired {
+        link.end_after_this_answer();
     }
+    reply::text(link, status, text)
 }
 
 /// An answer that comes fast is plain JSON, any other a stream of events.
@@ -144,14 +162,17 @@ async fn stream(link: &Arc<Link>, mut waiting: Waiting) -> ReplyResponse {
     }
 }
 
-/// Whether Accept names event streams. A wildcard doesn't: it is what clients send that expect JSON.
-fn reads_events(headers: &HeaderMap) -> bool {
-    let values = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|part| {
-        let media_type = part.split(';').next().unwrap_or_default();
-        media_type.trim().eq_ignore_ascii_case("text/event-stream")
-    })
+/// The form the caller can read. Only who names event streams in Accept gets one: a wildcard is what
+/// clients send that expect JSON.
+fn form(headers: &HeaderMap) -> Form {
+    let values = headers.get_all(header::ACCEPT).iter();
+    let mut types = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|part| part.split(';').next().unwrap_or_default().trim());
+    if types.any(|media_type| media_type.eq_ignore_ascii_case("text/event-stream")) {
+        Form::Events
+    } else {
+        Form::Json
+    }
 }

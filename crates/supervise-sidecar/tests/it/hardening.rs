@@ -55,6 +55,15 @@ async fn nothing_follows_a_chunked_request() {
         (200, Some("close"))
     );
     assert!(client.try_response().await.is_none());
+    // Not even where the chunks were of no interest.
+    let health = "GET /health HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let mut client = server.connect().await;
+    let response = client.exchange(&health.repeat(2)).await;
+    assert_eq!(
+        (response.status, response.header("connection")),
+        (200, Some("close"))
+    );
+    assert!(client.try_response().await.is_none());
 }
 
 #[tokio::test]
