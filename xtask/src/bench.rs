@@ -4,6 +4,7 @@ mod agent;
 pub(crate) mod client;
 mod http;
 mod inputs;
+mod machine;
 mod operator;
 mod process;
 mod program;
@@ -70,6 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failed> {
 
 /// A scenario that goes wrong is part of the result and no reason to lose the others.
 fn measure(scenario: &Scenario, subject: &Subject, size: Size) -> Option<Measured> {
+    let busy_percent = machine::wait_until_quiet();
     let readings = (scenario.run)(subject, size).transpose()?;
     match &readings {
         Ok(readings) => readings
@@ -80,6 +82,7 @@ fn measure(scenario: &Scenario, subject: &Subject, size: Size) -> Option<Measure
     Some(Measured {
         scenario: scenario.name,
         subject: subject.name().to_owned(),
+        busy_percent,
         readings: readings.map_err(|failed| failed.reason().to_owned()),
     })
 }

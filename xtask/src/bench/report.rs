@@ -16,6 +16,8 @@ use crate::command::Failed;
 pub(super) struct Measured {
     pub(super) scenario: &'static str,
     pub(super) subject: String,
+    /// What other programs used of the machine when it began.
+    pub(super) busy_percent: f64,
     pub(super) readings: Result<Vec<Reading>, String>,
 }
 
@@ -117,11 +119,19 @@ pub(super) fn write_json(file: &Path, subjects: &[Subject], measured: &[Measured
         "subjects": subjects.iter().map(Subject::name).collect::<Vec<_>>(),
         "measured": measured.iter().map(measured_json).collect::<Vec<_>>(),
     });
-    fs::write(file, format!("{figures:#}\n")).map_err(trouble(&file.display().to_string()))
+    let written = file
+        .parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(file, format!("{figures:#}\n")));
+    written.map_err(trouble(&file.display().to_string()))
 }
 
 fn measured_json(measured: &Measured) -> Value {
-    let mut value = json!({"scenario": measured.scenario, "subject": measured.subject});
+    let mut value = json!({
+        "scenario": measured.scenario,
+        "subject": measured.subject,
+        "busy_percent": measured.busy_percent,
+    });
     match &measured.readings {
         Ok(readings) => value["readings"] = readings.iter().map(reading_json).collect(),
         Err(reason) => value["failed"] = reason.as_str().into(),
