@@ -10,6 +10,9 @@ use crate::inbox::Item;
 use crate::render::card;
 use crate::ui::{Stream, line};
 
+/// An answer that counts as not approved, and stands.
+pub(crate) const UNREADABLE: &str = "answered, in a form that can't be read";
+
 impl Desk<'_> {
     /// The proposal that `id` names, still undecided and as the operator saw it. If it has changed since, it is
     /// shown again and the decision refused.
@@ -20,6 +23,7 @@ impl Desk<'_> {
             State::Pending | State::BeingDecided => {}
             State::Decided(answer) => return Err(already(&item, answer.response.status.name())),
             State::Withdrawn => return Err(already(&item, "withdrawn")),
+            State::Unreadable => return Err(already(&item, UNREADABLE)),
         }
         if !id.accepts(&item.digest) {
             return Err(self.changed(&item, "it is not what that digest was shown for"));

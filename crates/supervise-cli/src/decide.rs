@@ -1,14 +1,15 @@
 //! The one path of a decision, for review, approve, modify and reject: lock, recover, claim, intend, audit, answer.
 
-use supervise_core::{Proposal, render_diff};
+use supervise_core::{Proposal, SafeLine, render_diff};
 use supervise_store::{Decided, DecisionError, DecisionRequest, Verdict};
 
-use crate::bind::already;
+use crate::bind::{UNREADABLE, already};
 use crate::desk::Desk;
 use crate::error::{CliError, Kind};
 use crate::inbox::Item;
 use crate::operator;
 use crate::recover::recover;
+use crate::ui::line;
 
 /// What the operator decided, and by which verb.
 #[derive(Debug, Clone)]
@@ -63,6 +64,13 @@ impl Desk<'_> {
                     ..item.clone()
                 };
                 self.changed(&now, "it has changed since it was shown")
+            }
+            DecisionError::Unreadable => already(item, UNREADABLE),
+            DecisionError::Unfinished { status, source } => {
+                let id = SafeLine::new(&item.proposal.id);
+                CliError::failed(line![id, " is ", status, ", but the agent could not be told yet"])
+                    .because(source)
+                    .hint("the next `supervise list` finishes it")
             }
             DecisionError::Store(source) => CliError::failed("the decision was not made").because(source),
             other => CliError::failed("the decision was not made").because(other),

@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::hold::{Answer, Archiving, Delivery, End, Entrance, Hold, Taken};
 use crate::queue::Queue;
 use crate::retention;
-use crate::row::{self, answer_columns, proposal_columns, text};
+use crate::row::{self, ANSWER_COLUMNS, Answered, MAX_TEXT_BYTES, parse_id};
 
 /// How much may be queued; 0 means no limit. Joining an identical proposal counts towards none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,21 +217,21 @@ impl Queue {
     /// Archives a delivered proposal; `taken` keeps its decision from others until that is done. Deliveries
     /// that come close together share one job.
     pub(crate) fn archive_later(&self, id: Uuid, taken: Taken) {
-        if self.holds().delivered(id, taken) {
-            let (queue, archiving) = (self.clone(), Archiving(Arc::clone(self.holds())));
-            self.db().write_later(
-                move |connection| Box::pin(archive_delivered(connection, queue, archiving)),
-                |_| {},
-            );
+        if !self.holds().delivered(id, taken) {
+            return;
         }
+        let (archiving, holds) = (Archiving::new(self.holds()), Arc::clone(self.holds()));
+        self.db().write_later(
+            move |connection| {
+                Box::pin(async move {
+                    let ids = archiving.begin();
+                    archive(connection, &ids).await?;
+                    Ok(ids)
+                })
+            },
+            move |ids: &Vec<Uuid>| holds.archived(ids),
+        );
     }
-}
-
-fn parse_id(id: &str) -> Option<Uuid> {
-    // Only the one spelling that is stored; Uuid alone would take others.
-    supervise_core::is_proposal_id(id)
-        .then(|| Uuid::parse_str(id).ok())
-        .flatten()
 }
 
 async fn open_or_join(
@@ -268,11 +268,11 @@ async fn identical(
     let query = concat!(
         "SELECT ",
         answer_columns!(),
-        ", p.id, r.proposal_id IS NULL FROM supervise_proposals p",
+        ", p.id FROM supervise_proposals p",
         " LEFT JOIN supervise_responses r ON r.proposal_id = p.id",
         " LEFT JOIN supervise_outcomes o ON o.proposal_id = p.id",
         " WHERE p.archived = 0 AND p.current_file_hash = ?1 AND p.proposed_file = ?2 AND p.bottle_slug = ?3",
-        " AND p.tool IN (?4, ?5) ORDER BY p.arrival_timestamp, p.id"
+        " AND p.tool IN (?4, ?5) ORDER BY p.arrival_timestamp, p.id LIMIT 100"
     );
     let names = proposal.tool.joins_with();
     let (Some(first), Some(last)) = (names.first(), names.last()) else {
@@ -287,11 +287,11 @@ async fn identical(
         .fetch_all(&mut connection.sql)
         .await?;
     let usable = |row: &SqliteRow| {
-        let id = parse_id(&row.try_get::<String, _>(6).ok()?)?;
-        match (row.try_get::<bool, _>(7).ok()?, row::answer(row, 0)) {
-            (true, _) => Some((id, None)),
-            (false, Some(answer)) if !queue.holds().is_taken(id) => Some((id, Some(answer))),
-            (false, _) => None,
+        let id = parse_id(&row.try_get::<String, _>(ANSWER_COLUMNS).ok()?)?;
+        match row::answered(row, 0) {
+            Answered::No => Some((id, None)),
+            Answered::Yes(answer) if !queue.holds().is_taken(id) => Some((id, Some(answer))),
+            Answered::Yes(_) | Answered::Unreadably => None,
         }
     };
     let found: Vec<(Uuid, Option<Answer>)> = rows.iter().filter_map(usable).collect();
@@ -353,8 +353,19 @@ async fn used_bytes(connection: &mut Connection) -> Result<u64, StoreError> {
     Ok(bytes.unsigned_abs())
 }
 
+/// Refuses a text that would be written but never read back.
+pub(crate) fn check_length(what: &'static str, text: &str) -> Result<(), StoreError> {
+    if text.len() > MAX_TEXT_BYTES {
+        Err(StoreError::TooLarge(what))
+    } else {
+        Ok(())
+    }
+}
+
 /// Writes a proposal and reads it back: what is acknowledged is what is stored.
 pub(crate) async fn insert(connection: &mut Connection, proposal: &Proposal) -> Result<(), StoreError> {
+    check_length("the proposed file", &proposal.proposed_file)?;
+    check_length("the justification", &proposal.justification)?;
     let query = "INSERT INTO supervise_proposals (id, bottle_slug, tool, proposed_file, justification,
         arrival_timestamp, current_file_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
         RETURNING id = ?1 AND bottle_slug = ?2 AND tool = ?3 AND proposed_file = ?4 AND justification = ?5
@@ -395,17 +406,19 @@ async fn see(
         .fetch_optional(&mut connection.sql)
         .await?;
     let Some(row) = row else { return Ok(Seen::Unknown) };
-    match row::proposal(&row, 8, queue.slug()) {
+    match row::proposal(&row, ANSWER_COLUMNS + 2, queue.slug()) {
         Ok(proposal) if may_see(proposal.tool) => {}
         _ => return Ok(Seen::Unknown),
     }
-    let archived = row.try_get::<i64, _>(6)? != 0;
-    let claimed = row.try_get::<bool, _>(7)?;
-    Ok(match row::answer(&row, 0) {
-        Some(answer) => Seen::Decided(Arc::new(answer)),
-        None if archived => Seen::Withdrawn,
-        None if claimed => Seen::Claimed,
-        None => Seen::Pending,
+    let archived = row.try_get::<i64, _>(ANSWER_COLUMNS)? != 0;
+    let claimed = row.try_get::<bool, _>(ANSWER_COLUMNS + 1)?;
+    Ok(match row::answered(&row, 0) {
+        Answered::Yes(answer) => Seen::Decided(Arc::new(answer)),
+        Answered::No if archived => Seen::Withdrawn,
+        Answered::No if claimed => Seen::Claimed,
+        Answered::No => Seen::Pending,
+        // Nobody can decide it any more, and nobody was told anything: it stays as if undecided.
+        Answered::Unreadably => Seen::Claimed,
     })
 }
 
@@ -434,13 +447,12 @@ async fn withdraw_unshared(connection: &mut Connection, queue: Queue, id: Uuid) 
 async fn undelivered(connection: &mut Connection, queue: Queue) -> Result<Vec<Undelivered>, StoreError> {
     let query = concat!(
         "SELECT ",
-        answer_columns!(),
+        word!("p.id"),
         ", ",
-        text!("p.id"),
+        word!("p.tool"),
         ", ",
-        text!("p.tool"),
+        word!("r.status"),
         " FROM supervise_proposals p LEFT JOIN supervise_responses r ON r.proposal_id = p.id",
-        " LEFT JOIN supervise_outcomes o ON o.proposal_id = p.id",
         " WHERE p.archived = 0 AND p.bottle_slug = ? ORDER BY p.arrival_timestamp, p.id LIMIT 1000"
     );
     let rows = sqlx::query(query)
@@ -448,32 +460,19 @@ async fn undelivered(connection: &mut Connection, queue: Queue) -> Result<Vec<Un
         .fetch_all(&mut connection.sql)
         .await?;
     let read = |row: &SqliteRow| {
-        let id = parse_id(&row.try_get::<String, _>(6).ok()?)?;
-        let tool = Tool::from_name(&row.try_get::<String, _>(7).ok()?)
+        let id = parse_id(&row.try_get::<String, _>(0).ok()?)?;
+        let tool = Tool::from_name(&row.try_get::<String, _>(1).ok()?)
             .ok()
             .filter(|tool| tool.is_agents())?;
+        let status = row.try_get::<Option<String>, _>(2).ok().flatten();
         queue.holds().tell(id);
         Some(Undelivered {
             id: id.to_string(),
             tool,
-            status: row::answer(row, 0).map(|a| a.response.status),
+            status: status.and_then(|status| Status::from_name(&status).ok()),
         })
     };
     Ok(rows.iter().filter_map(read).collect())
-}
-
-/// Archives what was delivered. The decisions come back, to be dropped behind the commit.
-async fn archive_delivered(
-    connection: &mut Connection,
-    queue: Queue,
-    archiving: Archiving,
-) -> Result<Vec<(Uuid, Taken)>, StoreError> {
-    // From here on a delivery is too late for this job and sends its own.
-    drop(archiving);
-    let delivered = queue.holds().take_delivered();
-    let ids: Vec<Uuid> = delivered.iter().map(|(id, _)| *id).collect();
-    archive(connection, &ids).await?;
-    Ok(delivered)
 }
 
 async fn archive(connection: &mut Connection, ids: &[Uuid]) -> Result<(), StoreError> {

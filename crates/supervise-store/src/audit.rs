@@ -2,14 +2,13 @@
 
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use supervise_core::AuditEntry;
+use supervise_core::{AuditEntry, SafeLine};
 
 use crate::anchor::Anchor;
-use crate::chain;
+use crate::chain::{self, RawEntry, raw_columns};
 use crate::connection::Connection;
 use crate::error::StoreError;
 use crate::host::Host;
-use crate::row::text;
 use crate::task::Work;
 
 /// What is known beside an entry; nothing for entries that another program wrote.
@@ -83,7 +82,7 @@ impl Host {
         // The entry stands now, and what depends on it must not fail any more: an anchor that couldn't be
         // written lags, and the next append completes it.
         if let Err(error) = self.complete_anchor(&mut anchor).await {
-            tracing::warn!(%error, "the audit chain's anchor could not be written");
+            tracing::warn!(error = %SafeLine::new(&error.to_string()), "the audit chain's anchor could not be written");
         }
         Ok(done)
     }
@@ -121,7 +120,7 @@ pub(crate) async fn append(
         .fetch_one(&mut connection.sql)
         .await?;
     insert_origin(connection, id, origin).await?;
-    chain::append(&mut connection.sql, id, entry, origin).await?;
+    chain::append(connection, id, entry, origin).await?;
     Ok(id)
 }
 
@@ -145,19 +144,7 @@ async fn page(connection: &mut Connection, filter: AuditFilter) -> Result<Vec<Au
         ($origin:literal, $join:literal) => {
             concat!(
                 "SELECT e.id, ",
-                text!("e.timestamp"),
-                ", ",
-                text!("e.bottle_slug"),
-                ", ",
-                text!("e.component"),
-                ", ",
-                text!("e.operator_action"),
-                ", ",
-                text!("e.operator_notes"),
-                ", ",
-                text!("e.justification"),
-                ", ",
-                text!("e.diff"),
+                raw_columns!(),
                 ", ",
                 $origin,
                 " FROM supervise_audit_entries e ",
@@ -191,7 +178,6 @@ async fn page(connection: &mut Connection, filter: AuditFilter) -> Result<Vec<Au
 }
 
 fn audit_row(row: &SqliteRow) -> Result<AuditRow, StoreError> {
-    let (id, entry) = entry(row).ok_or(StoreError::Corrupt("an audit entry can't be read".to_owned()))?;
     let text = |at: usize| row.try_get::<Option<String>, _>(8 + at).ok().flatten();
     let origin = AuditOrigin {
         proposal_id: text(0),
@@ -200,20 +186,31 @@ fn audit_row(row: &SqliteRow) -> Result<AuditRow, StoreError> {
         via: text(3),
         digest: text(4),
     };
-    Ok(AuditRow { id, entry, origin })
+    Ok(AuditRow {
+        id: row.try_get(0)?,
+        entry: entry(chain::read_raw(row)?),
+        origin,
+    })
 }
 
-/// Reads an entry from a row of its id and its seven fields in order.
-pub(crate) fn entry(row: &SqliteRow) -> Option<(i64, AuditEntry)> {
-    let text = |at: usize| row.try_get::<Option<String>, _>(at).ok().flatten();
-    let entry = AuditEntry {
-        timestamp: text(1)?,
-        bottle_slug: text(2)?,
-        component: text(3)?,
-        operator_action: text(4)?,
-        operator_notes: text(5)?,
-        justification: text(6)?,
-        diff: text(7)?,
-    };
-    Some((row.try_get(0).ok()?, entry))
+/// What another program wrote need not be UTF-8; it is shown as far as it is, since it can't be mended.
+fn entry(raw: RawEntry) -> AuditEntry {
+    let [
+        timestamp,
+        bottle_slug,
+        component,
+        operator_action,
+        operator_notes,
+        justification,
+        diff,
+    ] = raw.map(|field| String::from_utf8_lossy(&field).into_owned());
+    AuditEntry {
+        timestamp,
+        bottle_slug,
+        component,
+        operator_action,
+        operator_notes,
+        justification,
+        diff,
+    }
 }

@@ -69,10 +69,13 @@ fn bottle(file_name: OsString, kind: FileType, path: PathBuf) -> Option<Bottle> 
         return None;
     }
     match name.parse::<Slug>() {
-        // Prepared but never used: there is nothing to list.
-        Ok(_) if path.join(QUEUE_DB_FILENAME).symlink_metadata().is_err() => None,
-        Ok(slug) => Some(Bottle::Queue(slug, path)),
         Err(error) => unusable(error.to_string()),
+        Ok(slug) => match path.join(QUEUE_DB_FILENAME).symlink_metadata() {
+            // Prepared but never used: there is nothing to list.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            // Whatever else is wrong, opening it will say so.
+            _ => Some(Bottle::Queue(slug, path)),
+        },
     }
 }
 

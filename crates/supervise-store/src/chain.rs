@@ -3,12 +3,23 @@
 //! A chain inside the database shows tampering only to those who can't recompute it; its head is therefore
 //! written down outside as well, see `anchor`.
 
-use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 use supervise_core::{AuditEntry, FieldHasher};
 
 use crate::audit::AuditOrigin;
+use crate::connection::Connection;
 use crate::error::StoreError;
-use crate::row::text;
+
+/// The columns of an entry `e` as bytes, for [`read_raw`].
+macro_rules! raw_columns {
+    () => {
+        "CAST(e.timestamp AS BLOB), CAST(e.bottle_slug AS BLOB), CAST(e.component AS BLOB), \
+         CAST(e.operator_action AS BLOB), CAST(e.operator_notes AS BLOB), CAST(e.justification AS BLOB), \
+         CAST(e.diff AS BLOB)"
+    };
+}
+pub(crate) use raw_columns;
 
 /// How an entry came into the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,20 +37,32 @@ pub(crate) struct Linked {
     pub(crate) hash: String,
 }
 
+/// An entry's seven columns as bytes. What another program wrote need not be text, and is chained all the same.
+pub(crate) type RawEntry = [Vec<u8>; 7];
+
+pub(crate) fn raw_entry(entry: &AuditEntry) -> RawEntry {
+    [
+        &entry.timestamp,
+        &entry.bottle_slug,
+        &entry.component,
+        &entry.operator_action,
+        &entry.operator_notes,
+        &entry.justification,
+        &entry.diff,
+    ]
+    .map(|field| field.as_bytes().to_vec())
+}
+
 /// SHA-256 over `"supervise-audit-v1\0"` and the framed fields: the hash before (empty for the first), the
 /// id as a big-endian `u64`, the entry's seven fields, the five of its origin (NULL is not empty), and
 /// `ours` or `adopted`.
-fn link_hash(prev: &str, id: i64, entry: &AuditEntry, origin: &AuditOrigin, link: Link) -> String {
-    FieldHasher::new(b"supervise-audit-v1\0")
+fn link_hash(prev: &str, id: i64, entry: &RawEntry, origin: &AuditOrigin, link: Link) -> String {
+    let hasher = FieldHasher::new(b"supervise-audit-v1\0")
         .field(prev)
-        .field(id.to_be_bytes())
-        .field(&entry.timestamp)
-        .field(&entry.bottle_slug)
-        .field(&entry.component)
-        .field(&entry.operator_action)
-        .field(&entry.operator_notes)
-        .field(&entry.justification)
-        .field(&entry.diff)
+        .field(id.to_be_bytes());
+    entry
+        .iter()
+        .fold(hasher, |hasher, field| hasher.field(field))
         .optional(origin.proposal_id.as_deref())
         .optional(origin.tool.as_deref())
         .optional(origin.operator.as_deref())
@@ -64,18 +87,19 @@ pub(crate) async fn after(sql: &mut SqliteConnection, id: i64) -> Result<Vec<Lin
     Ok(rows.into_iter().map(|(id, hash)| Linked { id, hash }).collect())
 }
 
-/// Chains the entries that other programs wrote above the head, then ours.
+/// Chains the entries that other programs wrote above the head, then ours. A first adoption may have a long
+/// log to go through, so each of its statements has a time limit of its own.
 pub(crate) async fn append(
-    sql: &mut SqliteConnection,
+    connection: &mut Connection,
     id: i64,
     entry: &AuditEntry,
     origin: &AuditOrigin,
 ) -> Result<(), StoreError> {
-    let head = head(sql).await?;
-    let (above, mut prev) = head.map_or((0, String::new()), |head| (head.id, head.hash));
-    for (foreign, entry) in foreign(sql, above, id).await? {
+    let head = head(&mut connection.sql).await?;
+    let (mut above, mut prev) = head.map_or((0, String::new()), |head| (head.id, head.hash));
+    while let Some((foreign, entry)) = next_foreign(connection, above, id).await? {
         prev = insert(
-            sql,
+            connection,
             &prev,
             foreign,
             &entry,
@@ -83,19 +107,21 @@ pub(crate) async fn append(
             Link::Adopted,
         )
         .await?;
+        above = foreign;
     }
-    insert(sql, &prev, id, entry, origin, Link::Ours).await?;
+    insert(connection, &prev, id, &raw_entry(entry), origin, Link::Ours).await?;
     Ok(())
 }
 
 async fn insert(
-    sql: &mut SqliteConnection,
+    connection: &mut Connection,
     prev: &str,
     id: i64,
-    entry: &AuditEntry,
+    entry: &RawEntry,
     origin: &AuditOrigin,
     link: Link,
 ) -> Result<String, StoreError> {
+    connection.start_statement();
     let hash = link_hash(prev, id, entry, origin, link);
     let query = "INSERT INTO supervise_audit_chain (id, prev, hash, adopted) VALUES (?, ?, ?, ?)";
     sqlx::query(query)
@@ -103,37 +129,37 @@ async fn insert(
         .bind(prev)
         .bind(&hash)
         .bind(link == Link::Adopted)
-        .execute(sql)
+        .execute(&mut connection.sql)
         .await?;
     Ok(hash)
 }
 
-async fn foreign(
-    sql: &mut SqliteConnection,
+async fn next_foreign(
+    connection: &mut Connection,
     above: i64,
     below: i64,
-) -> Result<Vec<(i64, AuditEntry)>, StoreError> {
+) -> Result<Option<(i64, RawEntry)>, StoreError> {
+    connection.start_statement();
     let query = concat!(
-        "SELECT id, ",
-        text!("timestamp"),
-        ", ",
-        text!("bottle_slug"),
-        ", ",
-        text!("component"),
-        ", ",
-        text!("operator_action"),
-        ", ",
-        text!("operator_notes"),
-        ", ",
-        text!("justification"),
-        ", ",
-        text!("diff"),
-        " FROM supervise_audit_entries WHERE id > ? AND id < ? ORDER BY id"
+        "SELECT e.id, ",
+        raw_columns!(),
+        " FROM supervise_audit_entries e WHERE e.id > ? AND e.id < ? ORDER BY e.id LIMIT 1"
     );
-    let rows = sqlx::query(query).bind(above).bind(below).fetch_all(sql).await?;
-    rows.iter()
-        .map(|row| crate::audit::entry(row).ok_or(StoreError::Altered("an audit entry")))
-        .collect()
+    let row = sqlx::query(query)
+        .bind(above)
+        .bind(below)
+        .fetch_optional(&mut connection.sql)
+        .await?;
+    row.map(|row| Ok((row.try_get(0)?, read_raw(&row)?))).transpose()
+}
+
+/// Reads an entry from a row of its id and [`raw_columns`].
+pub(crate) fn read_raw(row: &SqliteRow) -> Result<RawEntry, StoreError> {
+    let mut entry = RawEntry::default();
+    for (at, field) in entry.iter_mut().enumerate() {
+        *field = row.try_get::<Option<Vec<u8>>, _>(at + 1)?.unwrap_or_default();
+    }
+    Ok(entry)
 }
 
 #[cfg(test)]
@@ -152,6 +178,9 @@ mod tests {
             diff: "d".into(),
         };
         let origin = AuditOrigin::default;
+        let link_hash = |prev: &str, id, entry: &AuditEntry, origin: &AuditOrigin, link| {
+            link_hash(prev, id, &raw_entry(entry), origin, link)
+        };
         let base = link_hash("p", 1, &entry(), &origin(), Link::Ours);
         let notes = AuditEntry {
             operator_notes: "x".into(),

@@ -1,6 +1,7 @@
 //! One connection to one database, opened the same careful way everywhere.
 
-use std::path::Path;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
 use crate::error::StoreError;
+use crate::guard;
 use crate::schema::{Schema, Tables};
 
 const WRITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,6 +32,7 @@ pub(crate) struct Connection {
     pub(crate) sql: SqliteConnection,
     /// Which of our side tables are there; a file of the other program has none.
     pub(crate) tables: Tables,
+    path: PathBuf,
     schema: &'static Schema,
     schema_version: i64,
     clock: StatementClock,
@@ -55,14 +58,19 @@ impl StatementClock {
         self.stop_at.store(stop_at.as_millis() as u64, Ordering::Relaxed);
     }
 
+    fn stop(&self) {
+        self.stop_at.store(u64::MAX, Ordering::Relaxed);
+    }
+
     fn may_go_on(&self) -> bool {
         (self.base.elapsed().as_millis() as u64) < self.stop_at.load(Ordering::Relaxed)
     }
 }
 
 impl Connection {
-    /// Opens `path`, which the guards have looked at, and checks or completes its schema.
+    /// Opens `path` in `dir`, which the guards have looked at, and checks or completes its schema.
     pub(crate) async fn open(
+        dir: &OwnedFd,
         path: &Path,
         schema: &'static Schema,
         access: Access,
@@ -70,6 +78,7 @@ impl Connection {
         match Connection::open_as(path, schema, access).await {
             // Read-only can't roll back what a crashed writer left; a writer's open does.
             Err(StoreError::ReadOnly) if access == Access::ReadOnly => {
+                guard::check_database(dir, path)?;
                 Connection::open_as(path, schema, Access::ReadWrite)
                     .await?
                     .close()
@@ -91,58 +100,85 @@ impl Connection {
         let mut connection = Connection {
             sql,
             tables: Tables::default(),
+            path,
             schema,
             schema_version: 0,
             clock,
         };
-        connection.check_schema(&path).await?;
+        connection.check_schema().await?;
         if access == Access::ReadWrite && !connection.tables.complete {
-            connection.complete_schema(&path).await?;
+            // Beginning to write completes the schema.
+            connection.begin().await?;
+            connection.commit().await?;
         }
         Ok(connection)
     }
 
-    async fn check_schema(&mut self, path: &Path) -> Result<(), StoreError> {
+    async fn check_schema(&mut self) -> Result<(), StoreError> {
         self.start_statement();
         self.schema_version = self.read_schema_version().await?;
-        self.tables = self.schema.check(&mut self.sql, path).await?;
+        self.tables = self.schema.check(&mut self.sql, &self.path).await?;
         Ok(())
     }
 
-    async fn complete_schema(&mut self, path: &Path) -> Result<(), StoreError> {
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut self.sql).await?;
-        let done = self.schema.complete(&mut self.sql, path).await;
-        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        sqlx::query(end).execute(&mut self.sql).await?;
-        done?;
-        self.check_schema(path).await
-    }
-
-    /// Begins a write transaction, on the schema that was checked.
+    /// Begins a write transaction, on a whole schema that was checked.
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
-        self.start_statement();
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut self.sql).await?;
-        // A peer may have changed the schema since; looked at inside the transaction it can't change again.
-        if self.read_schema_version().await? != self.schema_version {
-            let checked = self.check_schema(Path::new("the database")).await;
-            if let Err(error) = checked {
-                self.rollback().await;
-                return Err(error);
-            }
+        self.begin_as("BEGIN IMMEDIATE").await?;
+        if !self.tables.complete {
+            let completed = self.complete_schema().await;
+            self.or_rollback(completed).await?;
         }
         Ok(())
     }
 
-    pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
-        self.start_statement();
-        sqlx::query("COMMIT").execute(&mut self.sql).await?;
+    /// Begins a transaction that only reads: one state of the database, on a schema that was checked.
+    pub(crate) async fn begin_read(&mut self) -> Result<(), StoreError> {
+        self.begin_as("BEGIN").await
+    }
+
+    async fn begin_as(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        let begun = self.begin_and_look(sql).await;
+        self.or_rollback(begun).await
+    }
+
+    /// A peer may have changed the schema since it was checked; looked at inside a transaction, it can't
+    /// change again.
+    async fn begin_and_look(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        self.control(sql).await?;
+        // This takes the lock, and waiting for it must not count against the statements that follow.
+        if self.read_schema_version().await? != self.schema_version {
+            self.check_schema().await?;
+        }
         Ok(())
+    }
+
+    async fn complete_schema(&mut self) -> Result<(), StoreError> {
+        self.schema.complete(&mut self.sql, &self.path).await?;
+        self.check_schema().await
+    }
+
+    async fn or_rollback(&mut self, done: Result<(), StoreError>) -> Result<(), StoreError> {
+        if done.is_err() {
+            self.rollback().await;
+        }
+        done
+    }
+
+    pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
+        self.control("COMMIT").await
     }
 
     /// Leaves the transaction, if SQLite hasn't done so already.
     pub(crate) async fn rollback(&mut self) {
-        self.start_statement();
-        let _ = sqlx::query("ROLLBACK").execute(&mut self.sql).await;
+        let _ = self.control("ROLLBACK").await;
+    }
+
+    /// Runs a statement that begins or ends a transaction. These are never stopped: SQLite may ask whether to
+    /// go on when their work is already done, and a commit that is reported as failed would be a lie.
+    pub(crate) async fn control(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        self.clock.stop();
+        sqlx::query(sql).execute(&mut self.sql).await?;
+        Ok(())
     }
 
     /// Gives the next statements their two seconds.

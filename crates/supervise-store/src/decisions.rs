@@ -1,11 +1,15 @@
 //! A decision, step by step. Each step is a value that only the step before can make, so none can be left
 //! out: lock, claim, intent, (the effect), audit, answer.
 
-use supervise_core::{Digest, Proposal, Slug, Status, now_timestamp};
+use std::sync::Arc;
+
+use supervise_core::{Digest, Proposal, Response, Slug, Status, now_timestamp};
 use uuid::Uuid;
 
+use crate::asks;
 use crate::connection::Connection;
 use crate::error::{DecisionError, StoreError};
+use crate::hold::Answer;
 use crate::host::Host;
 use crate::inbox::{self, State};
 use crate::intents::{AuditedAs, Intent};
@@ -120,6 +124,11 @@ impl Host {
         if lock.slug() != queue.slug() {
             return Err(DecisionError::NoSuch);
         }
+        // What no caller could read back is refused before anything is written.
+        asks::check_length("the operator's notes", &request.notes)?;
+        if let Verdict::Modify { final_file } = &request.verdict {
+            asks::check_length("the final file", final_file)?;
+        }
         let token = Uuid::new_v4().to_string();
         let proposal = queue.claim(&request, &token).await?;
         let course = Course {
@@ -181,12 +190,40 @@ impl Intended {
                 intent,
                 audited,
             }),
-            Err(error) => {
-                // No answer without its audit entry, so there will be none; recovery undoes what this can't.
-                course.host.intent_delete(&intent.token).await?;
-                course.queue.claim_release(&intent.token).await?;
-                Err(error.into())
-            }
+            Err(error) => Err(course.take_back(&intent, error).await),
+        }
+    }
+}
+
+impl Course {
+    /// No answer without its audit entry: the decision is taken back. Where even that fails, the intent is
+    /// still there, and the next to take the lock carries it out.
+    async fn take_back(&self, intent: &Intent, error: StoreError) -> DecisionError {
+        if self.host.intent_delete(&intent.token).await.is_err() {
+            return DecisionError::Unfinished {
+                status: intent.status,
+                source: error,
+            };
+        }
+        // A claim that stays is released by the next to take the lock.
+        let _ = self.queue.claim_release(&intent.token).await;
+        error.into()
+    }
+
+    /// The answer was refused, which no later try will change; or it failed, and will be finished later.
+    async fn give_up(&self, intent: &Intent, error: StoreError) -> DecisionError {
+        if !error.spares_transaction() {
+            return DecisionError::Unfinished {
+                status: intent.status,
+                source: error,
+            };
+        }
+        match self.host.intent_fail(intent, &error.to_string()).await {
+            Ok(()) => error.into(),
+            Err(source) => DecisionError::Unfinished {
+                status: intent.status,
+                source,
+            },
         }
     }
 }
@@ -196,10 +233,13 @@ impl Audited {
     pub async fn answer(self) -> Result<Decided, DecisionError> {
         let Audited {
             course,
-            intent,
+            mut intent,
             audited,
         } = self;
-        course.queue.answer(&intent, audited).await?;
+        if let Err(error) = course.queue.answer(&intent, audited).await {
+            intent.audited = Some(audited);
+            return Err(course.give_up(&intent, error).await);
+        }
         course.queue.ring();
         // The decision stands; an intent left behind is cleared by the next to take the lock.
         let _ = course.host.intent_delete(&intent.token).await;
@@ -241,10 +281,31 @@ impl Queue {
 
     /// One transaction: the claim goes, the response and its outcome come.
     pub(crate) async fn answer(&self, intent: &Intent, audited: AuditedAs) -> Result<(), StoreError> {
-        let intent = intent.clone();
+        let (intent, queue) = (intent.clone(), self.clone());
+        let given = Arc::new(intent.answer(audited));
+        // Our own commits don't move the data version: callers held through this very handle are told here.
+        let then = move |_: &()| queue.holds().decided(&given);
         self.db()
-            .write(move |connection| Box::pin(answer(connection, intent, audited)))
+            .write_then(
+                move |connection| Box::pin(answer(connection, intent, audited)),
+                then,
+            )
             .await
+    }
+}
+
+impl Intent {
+    fn answer(&self, audited: AuditedAs) -> Answer {
+        let response = Response {
+            proposal_id: self.proposal_id.clone(),
+            status: self.status,
+            notes: self.notes.clone(),
+            final_file: self.final_file.clone(),
+        };
+        Answer {
+            response,
+            applied: Some(audited.applied),
+        }
     }
 }
 
@@ -266,6 +327,7 @@ async fn claim(
     match found.state {
         State::Decided(answer) => return Ok(Err(DecisionError::Already(answer.response.status))),
         State::Withdrawn => return Ok(Err(DecisionError::Withdrawn)),
+        State::Unreadable => return Ok(Err(DecisionError::Unreadable)),
         State::BeingDecided => return Ok(Err(DecisionError::BeingDecided)),
         State::Pending if proposal.digest() != digest => {
             return Ok(Err(DecisionError::Changed {

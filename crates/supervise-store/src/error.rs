@@ -40,6 +40,12 @@ pub enum StoreError {
     /// A statement was stopped because it ran too long.
     #[error("a statement ran longer than two seconds and was stopped")]
     Timeout,
+    /// Longer than anything this store reads back.
+    #[error("{0} is longer than 4 MiB")]
+    TooLarge(&'static str),
+    /// A value in the database isn't of the kind its column holds.
+    #[error("a value can't be read: {0}")]
+    Unreadable(String),
     /// A trigger refused the change.
     #[error("the database refused the change: {0}")]
     Denied(String),
@@ -93,7 +99,8 @@ impl StoreError {
 
     /// Whether the transaction around it can go on: the statement alone was refused.
     pub(crate) fn spares_transaction(&self) -> bool {
-        matches!(self, StoreError::Denied(_) | StoreError::Exists { .. })
+        use StoreError::{Denied, Exists, TooLarge, Unreadable};
+        matches!(self, Denied(_) | Exists { .. } | TooLarge(_) | Unreadable(_))
     }
 }
 
@@ -102,6 +109,9 @@ impl From<sqlx::Error> for StoreError {
         let Some(database) = error.as_database_error() else {
             return match error {
                 sqlx::Error::WorkerCrashed => StoreError::Gone,
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+                    StoreError::Unreadable(error.to_string())
+                }
                 other => StoreError::Sqlite(other.to_string()),
             };
         };
@@ -139,6 +149,17 @@ pub enum DecisionError {
     /// Another operator's program is at it.
     #[error("being decided by another operator")]
     BeingDecided,
+    /// There is an answer, in a form that can't be read: it counts as not approved, and stands.
+    #[error("already answered, in a form that can't be read")]
+    Unreadable,
+    /// Written down, but not yet delivered: whoever looks at the bottle next finishes it.
+    #[error("{status} is recorded but not yet delivered, and will be finished by the next command")]
+    Unfinished {
+        /// The decision.
+        status: Status,
+        /// What kept it from being delivered.
+        source: StoreError,
+    },
     /// Not what was shown.
     #[error("changed since it was shown")]
     Changed {

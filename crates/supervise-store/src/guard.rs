@@ -74,6 +74,17 @@ pub(crate) fn create_database(dir: &OwnedFd, path: &Path) -> Result<(), StoreErr
     }
 }
 
+/// What tells one file from another of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity(u64, u64);
+
+/// Which file lies at `path` now.
+pub(crate) fn identity(dir: &OwnedFd, path: &Path) -> Result<Identity, StoreError> {
+    let stat = statat(dir, file_name(path)?, AtFlags::SYMLINK_NOFOLLOW)
+        .map_err(|errno| StoreError::io(path, errno))?;
+    Ok(Identity(stat.st_dev as u64, stat.st_ino as u64))
+}
+
 fn check_file(dir: &OwnedFd, path: &Path) -> Result<Option<Stat>, StoreError> {
     let stat = match statat(dir, file_name(path)?, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => stat,

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::queue::Queue;
+use crate::row::parse_id;
 
 /// An operator's decision, and whether it took effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,9 +67,21 @@ struct State {
     archiving: bool,
 }
 
-/// Belongs to the job on its way. Dropped however that ends, so that what a failed job left in the list
-/// goes with the next delivery.
-pub(crate) struct Archiving(pub(crate) Arc<Holds>);
+/// A job that waits for its turn to archive what has arrived. However it ends, the next delivery sends
+/// another, which takes along what this one left.
+#[derive(Debug)]
+pub(crate) struct Archiving(Arc<Holds>);
+
+impl Archiving {
+    pub(crate) fn new(holds: &Arc<Holds>) -> Archiving {
+        Archiving(Arc::clone(holds))
+    }
+
+    /// The job begins: these have arrived, and what arrives from now on needs another.
+    pub(crate) fn begin(self) -> Vec<Uuid> {
+        self.0.state().delivered.iter().map(|(id, _)| *id).collect()
+    }
+}
 
 impl Drop for Archiving {
     fn drop(&mut self) {
@@ -110,7 +123,7 @@ impl Holds {
     }
 
     pub(crate) fn decided(&self, answer: &Arc<Answer>) {
-        if let Ok(id) = Uuid::parse_str(&answer.response.proposal_id) {
+        if let Some(id) = parse_id(&answer.response.proposal_id) {
             self.end(id, &End::Decided(Arc::clone(answer)));
         }
     }
@@ -146,8 +159,17 @@ impl Holds {
         !std::mem::replace(&mut state.archiving, true)
     }
 
-    pub(crate) fn take_delivered(&self) -> Vec<(Uuid, Taken)> {
-        std::mem::take(&mut self.state().delivered)
+    /// Forgets those that are archived.
+    pub(crate) fn archived(&self, ids: &[Uuid]) {
+        let ids: HashSet<&Uuid> = ids.iter().collect();
+        let mut state = self.state();
+        let done: Vec<(Uuid, Taken)> = state
+            .delivered
+            .extract_if(.., |(id, _)| ids.contains(id))
+            .collect();
+        // Dropping them gives the decisions back, which takes the lock again.
+        drop(state);
+        drop(done);
     }
 
     fn wait(&self, queue: &Queue, id: Uuid) -> (u64, oneshot::Receiver<Outcome>) {
@@ -258,6 +280,7 @@ impl Drop for Hold {
 /// identical ask.
 #[derive(Debug)]
 pub struct Delivery {
+    queue: Queue,
     taken: Taken,
     answer: Arc<Answer>,
 }
@@ -265,11 +288,13 @@ pub struct Delivery {
 impl Delivery {
     pub(crate) fn new(queue: &Queue, id: Uuid, answer: Arc<Answer>) -> Delivery {
         queue.holds().take(id);
+        let taken = Taken {
+            holds: Arc::clone(queue.holds()),
+            id,
+        };
         Delivery {
-            taken: Taken {
-                queue: queue.clone(),
-                id,
-            },
+            queue: queue.clone(),
+            taken,
             answer,
         }
     }
@@ -281,27 +306,19 @@ impl Delivery {
 
     /// The answer was written to the caller: archives the proposal. Returns at once.
     pub fn delivered(self) {
-        Taken::archive(self.taken);
+        self.queue.archive_later(self.taken.id, self.taken);
     }
 }
 
 /// While it lives, no other call is given the same decision as a late one.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    queue: Queue,
+    holds: Arc<Holds>,
     id: Uuid,
-}
-
-impl Taken {
-    /// Given back only once the archiving has ended, so that no ask can slip in between.
-    fn archive(taken: Taken) {
-        let (queue, id) = (taken.queue.clone(), taken.id);
-        queue.archive_later(id, taken);
-    }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.queue.holds().give_back(self.id);
+        self.holds.give_back(self.id);
     }
 }

@@ -1,6 +1,7 @@
 //! The operator's side of a host: its database, and the locks.
 
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,24 +37,24 @@ impl Host {
         if !guard::check_database(&dir, &path)? {
             guard::create_database(&dir, &path)?;
         }
-        Host::start(root, Access::ReadWrite).await
+        Host::start(root, &dir, Access::ReadWrite).await
     }
 
     /// Opens the host's database to read only. `None`: there is none yet.
     pub async fn open_read_only(root: &Root) -> Result<Option<Host>, StoreError> {
-        let there = match guard::open_dir(root.path()) {
-            Ok(dir) => guard::check_database(&dir, &root.host_db())?,
-            Err(StoreError::Missing { .. }) => false,
+        let dir = match guard::open_dir(root.path()) {
+            Ok(dir) => dir,
+            Err(StoreError::Missing { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        if !there {
+        if !guard::check_database(&dir, &root.host_db())? {
             return Ok(None);
         }
-        Host::start(root, Access::ReadOnly).await.map(Some)
+        Host::start(root, &dir, Access::ReadOnly).await.map(Some)
     }
 
-    async fn start(root: &Root, access: Access) -> Result<Host, StoreError> {
-        let connection = Connection::open(&root.host_db(), &HOST, access).await?;
+    async fn start(root: &Root, dir: &OwnedFd, access: Access) -> Result<Host, StoreError> {
+        let connection = Connection::open(dir, &root.host_db(), &HOST, access).await?;
         let tables = connection.tables;
         let db = Db::start(connection, None);
         Ok(Host(Arc::new(Inner {

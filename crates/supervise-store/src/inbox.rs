@@ -11,11 +11,12 @@ use crate::connection::Connection;
 use crate::error::StoreError;
 use crate::hold::Answer;
 use crate::queue::Queue;
-use crate::row::{self, answer_columns, proposal_columns, text};
+use crate::row::{self, ANSWER_COLUMNS, Answered};
 
-const MAX_LISTED: usize = 1000;
+const MAX_LISTED: i64 = 1000;
 /// A page is held in memory whole; rows past this many bytes are only counted.
-const MAX_PAGE_BYTES: usize = 64 << 20;
+const MAX_PAGE_BYTES: i64 = 64 << 20;
+const MAX_HIDDEN: i64 = 100;
 const MAX_FOUND: i64 = 10;
 
 /// The pending proposals of a bottle, oldest first.
@@ -76,6 +77,8 @@ pub enum State {
     Decided(Answer),
     /// Taken back, or archived without an answer.
     Withdrawn,
+    /// Answered in a form that can't be read: not approved, and not to be decided again.
+    Unreadable,
 }
 
 impl Queue {
@@ -109,6 +112,14 @@ impl Queue {
     }
 }
 
+/// What is pending, and belongs to bottle `?1` by the look of it.
+macro_rules! listable {
+    () => {
+        "p.archived = 0 AND typeof(p.id) = 'text' AND length(p.id) = 36 AND p.bottle_slug = ?1 \
+         AND NOT EXISTS (SELECT 1 FROM supervise_responses r WHERE r.proposal_id = p.id AND r.archived = 0)"
+    };
+}
+
 async fn page(connection: &mut Connection, slug: Slug) -> Result<Page, StoreError> {
     let mut page = Page::default();
     if !connection.tables.shared {
@@ -116,58 +127,108 @@ async fn page(connection: &mut Connection, slug: Slug) -> Result<Page, StoreErro
     }
     let joins = joins(connection).await?;
     page.claimed = claimed(connection).await?;
+    page.hidden = hidden(connection, &slug).await?;
+    page.total = count(connection, &slug).await?;
+    let query = concat!(
+        "SELECT p.rowid, ",
+        proposal_columns!(),
+        " FROM supervise_proposals p WHERE ",
+        listable!(),
+        " ORDER BY p.arrival_timestamp, p.id LIMIT ?2"
+    );
+    let rows = fitting(connection, &slug).await?;
+    let rows = sqlx::query(query)
+        .bind(slug.as_str())
+        .bind(rows)
+        .fetch_all(&mut connection.sql)
+        .await?;
+    for row in rows {
+        match row::proposal(&row, 1, &slug) {
+            Ok(proposal) => {
+                let joined = joins.get(&proposal.id).copied().unwrap_or(0);
+                page.proposals.push(Listed { proposal, joined });
+            }
+            Err(reason) => {
+                page.total = page.total.saturating_sub(1);
+                page.hidden.push(Hidden {
+                    row: row.try_get(0)?,
+                    reason,
+                });
+            }
+        }
+    }
+    Ok(page)
+}
+
+/// How many of the oldest proposals fit into a page, by number and by bytes.
+async fn fitting(connection: &mut Connection, slug: &Slug) -> Result<i64, StoreError> {
+    let query = concat!(
+        "SELECT coalesce(octet_length(p.proposed_file) + octet_length(p.justification), 0) FROM supervise_proposals p WHERE ",
+        listable!(),
+        " ORDER BY p.arrival_timestamp, p.id LIMIT ?2"
+    );
+    let lengths: Vec<i64> = sqlx::query_scalar(query)
+        .bind(slug.as_str())
+        .bind(MAX_LISTED)
+        .fetch_all(&mut connection.sql)
+        .await?;
+    let mut bytes = 0;
+    let fits = |length: &&i64| {
+        bytes += **length;
+        bytes <= MAX_PAGE_BYTES
+    };
+    // One at least, so that a large one can't hide all.
+    Ok((lengths.iter().take_while(fits).count() as i64).max(1))
+}
+
+/// Rows that are pending but belong to no bottle of this name.
+async fn hidden(connection: &mut Connection, slug: &Slug) -> Result<Vec<Hidden>, StoreError> {
     let query = concat!(
         "SELECT p.rowid, ",
         proposal_columns!(),
         " FROM supervise_proposals p WHERE p.archived = 0",
         " AND NOT EXISTS (SELECT 1 FROM supervise_responses r WHERE r.proposal_id = p.id AND r.archived = 0)",
-        " ORDER BY p.arrival_timestamp, p.id LIMIT ?"
+        " AND NOT (typeof(p.id) = 'text' AND length(p.id) = 36 AND p.bottle_slug = ?1) LIMIT ?2"
     );
     let rows = sqlx::query(query)
-        .bind(MAX_LISTED as i64 + 1)
+        .bind(slug.as_str())
+        .bind(MAX_HIDDEN)
         .fetch_all(&mut connection.sql)
         .await?;
-    let mut bytes = 0;
-    for row in rows.iter().take(MAX_LISTED) {
-        match row::proposal(row, 1, &slug) {
-            Ok(proposal) => {
-                bytes += proposal.proposed_file.len() + proposal.justification.len();
-                page.total += 1;
-                if bytes <= MAX_PAGE_BYTES {
-                    let joined = joins.get(&proposal.id).copied().unwrap_or(0);
-                    page.proposals.push(Listed { proposal, joined });
-                }
-            }
-            Err(reason) => page.hidden.push(Hidden {
-                row: row.try_get(0)?,
-                reason,
-            }),
-        }
-    }
-    if rows.len() > MAX_LISTED {
-        page.total = count_pending(connection, &slug).await?.max(page.total);
-    }
-    Ok(page)
+    let odd = |row: &SqliteRow| {
+        let reason = row::proposal(row, 1, slug).err()?;
+        Some(Hidden {
+            row: row.try_get(0).ok()?,
+            reason,
+        })
+    };
+    Ok(rows.iter().filter_map(odd).collect())
 }
 
 async fn joins(connection: &mut Connection) -> Result<HashMap<String, u64>, StoreError> {
     if !connection.tables.own {
         return Ok(HashMap::new());
     }
-    let query = "SELECT j.proposal_id, j.joined FROM supervise_proposals p
-        JOIN supervise_joins j ON j.proposal_id = p.id WHERE p.archived = 0 LIMIT 100000";
-    let read = |row: SqliteRow| {
-        Ok((
-            row.try_get::<String, _>(0)?,
-            row.try_get::<i64, _>(1)?.unsigned_abs(),
+    let query = "SELECT p.id, iif(typeof(j.joined) = 'integer', j.joined, 0) FROM supervise_proposals p
+        JOIN supervise_joins j ON j.proposal_id = p.id
+        WHERE p.archived = 0 AND typeof(p.id) = 'text' AND length(p.id) = 36 LIMIT 100000";
+    let rows = sqlx::query(query).fetch_all(&mut connection.sql).await?;
+    let read = |row: &SqliteRow| {
+        Some((
+            row.try_get(0).ok()?,
+            row.try_get::<i64, _>(1).ok()?.unsigned_abs(),
         ))
     };
-    Ok(sqlx::query(query)
-        .try_map(read)
-        .fetch_all(&mut connection.sql)
-        .await?
-        .into_iter()
-        .collect())
+    Ok(rows.iter().filter_map(read).collect())
+}
+
+async fn count(connection: &mut Connection, slug: &Slug) -> Result<u64, StoreError> {
+    let query = concat!("SELECT count(*) FROM supervise_proposals p WHERE ", listable!());
+    let count: i64 = sqlx::query_scalar(query)
+        .bind(slug.as_str())
+        .fetch_one(&mut connection.sql)
+        .await?;
+    Ok(count.unsigned_abs())
 }
 
 async fn claimed(connection: &mut Connection) -> Result<bool, StoreError> {
@@ -176,16 +237,6 @@ async fn claimed(connection: &mut Connection) -> Result<bool, StoreError> {
     }
     let query = "SELECT EXISTS (SELECT 1 FROM supervise_claims)";
     Ok(sqlx::query_scalar(query).fetch_one(&mut connection.sql).await?)
-}
-
-async fn count_pending(connection: &mut Connection, slug: &Slug) -> Result<u64, StoreError> {
-    let query = "SELECT count(*) FROM supervise_proposals p WHERE p.archived = 0 AND p.bottle_slug = ?
-        AND NOT EXISTS (SELECT 1 FROM supervise_responses r WHERE r.proposal_id = p.id AND r.archived = 0)";
-    let count: i64 = sqlx::query_scalar(query)
-        .bind(slug.as_str())
-        .fetch_one(&mut connection.sql)
-        .await?;
-    Ok(count.unsigned_abs())
 }
 
 pub(crate) async fn find(
@@ -205,7 +256,7 @@ pub(crate) async fn find(
         ", coalesce((SELECT j.joined FROM supervise_joins j WHERE j.proposal_id = p.id), 0)",
         " FROM supervise_proposals p LEFT JOIN supervise_responses r ON r.proposal_id = p.id",
         " LEFT JOIN supervise_outcomes o ON o.proposal_id = p.id",
-        " WHERE p.id >= ?1 AND p.id < ?1 || 'g' ORDER BY p.id LIMIT ?2"
+        " WHERE p.id >= ?1 AND p.id < ?1 || 'g' AND length(p.id) = 36 AND p.bottle_slug = ?3 ORDER BY p.id LIMIT ?2"
     );
     let without_ours = concat!(
         "SELECT ",
@@ -214,7 +265,7 @@ pub(crate) async fn find(
         proposal_columns!(),
         ", 0 FROM supervise_proposals p LEFT JOIN supervise_responses r ON r.proposal_id = p.id",
         " LEFT JOIN (SELECT NULL AS applied) o",
-        " WHERE p.id >= ?1 AND p.id < ?1 || 'g' ORDER BY p.id LIMIT ?2"
+        " WHERE p.id >= ?1 AND p.id < ?1 || 'g' AND length(p.id) = 36 AND p.bottle_slug = ?3 ORDER BY p.id LIMIT ?2"
     );
     let query = if connection.tables.own {
         with_ours
@@ -224,20 +275,25 @@ pub(crate) async fn find(
     let rows = sqlx::query(query)
         .bind(prefix)
         .bind(MAX_FOUND)
+        .bind(slug.as_str())
         .fetch_all(&mut connection.sql)
         .await?;
     Ok(rows.iter().filter_map(|row| found(row, &slug)).collect())
 }
 
 fn found(row: &SqliteRow, slug: &Slug) -> Option<Found> {
-    let proposal = row::proposal(row, 8, slug).ok()?;
-    let joined = row.try_get::<i64, _>(15).ok()?.unsigned_abs();
-    let archived = row.try_get::<i64, _>(6).ok()? != 0;
-    let state = match row::answer(row, 0) {
-        Some(answer) => State::Decided(answer),
-        None if archived => State::Withdrawn,
-        None if row.try_get::<bool, _>(7).ok()? => State::BeingDecided,
-        None => State::Pending,
+    let proposal = row::proposal(row, ANSWER_COLUMNS + 2, slug).ok()?;
+    let joined = row
+        .try_get::<i64, _>(ANSWER_COLUMNS + 9)
+        .unwrap_or(0)
+        .unsigned_abs();
+    let archived = row.try_get::<i64, _>(ANSWER_COLUMNS).ok()? != 0;
+    let state = match row::answered(row, 0) {
+        Answered::Yes(answer) => State::Decided(answer),
+        Answered::Unreadably => State::Unreadable,
+        Answered::No if archived => State::Withdrawn,
+        Answered::No if row.try_get::<bool, _>(ANSWER_COLUMNS + 1).ok()? => State::BeingDecided,
+        Answered::No => State::Pending,
     };
     Some(Found {
         listed: Listed { proposal, joined },

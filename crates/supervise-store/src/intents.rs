@@ -2,7 +2,7 @@
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
-use supervise_core::{AuditEntry, Proposal, Slug, Status, now_timestamp};
+use supervise_core::{ACTION_APPLY_FAILED, AuditEntry, Proposal, Slug, Status, Tool, now_timestamp};
 
 use crate::audit::{self, AuditOrigin};
 use crate::connection::Connection;
@@ -50,10 +50,10 @@ impl Intent {
         }
     }
 
-    fn origin(&self, proposal: &Proposal) -> AuditOrigin {
+    fn origin(&self, tool: Option<Tool>) -> AuditOrigin {
         AuditOrigin {
             proposal_id: Some(self.proposal_id.clone()),
-            tool: Some(proposal.tool.name().to_owned()),
+            tool: tool.map(|tool| tool.name().to_owned()),
             operator: Some(self.operator.clone()),
             via: Some(self.via.clone()),
             digest: Some(self.digest.clone()),
@@ -90,7 +90,7 @@ impl Host {
         proposal: &Proposal,
         applied: bool,
     ) -> Result<AuditedAs, StoreError> {
-        let (entry, origin) = (intent.entry(proposal), intent.origin(proposal));
+        let (entry, origin) = (intent.entry(proposal), intent.origin(Some(proposal.tool)));
         let token = intent.token.clone();
         self.append_chained(move |connection| {
             Box::pin(async move {
@@ -103,19 +103,23 @@ impl Host {
         .await
     }
 
+    /// The audit says that the operator decided, but the answer can't be given any more: says that too, and
+    /// forgets the intent.
+    pub(crate) async fn intent_fail(&self, intent: &Intent, why: &str) -> Result<(), StoreError> {
+        let (token, why, failed) = (intent.token.clone(), why.to_owned(), intent.clone());
+        self.append_chained(move |connection| {
+            Box::pin(async move {
+                fail(connection, &failed, why).await?;
+                delete(&mut connection.sql, &token).await
+            })
+        })
+        .await
+    }
+
     pub(crate) async fn intent_delete(&self, token: &str) -> Result<(), StoreError> {
         let token = token.to_owned();
-        let query = "DELETE FROM supervise_intents WHERE token = ?";
         self.db()
-            .write(move |connection| {
-                Box::pin(async move {
-                    sqlx::query(query)
-                        .bind(token)
-                        .execute(&mut connection.sql)
-                        .await?;
-                    Ok(())
-                })
-            })
+            .write(move |connection| Box::pin(async move { delete(&mut connection.sql, &token).await }))
             .await
     }
 
@@ -125,6 +129,37 @@ impl Host {
             .read(move |connection| Box::pin(of_bottle(connection, slug)))
             .await
     }
+}
+
+async fn delete(sql: &mut SqliteConnection, token: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM supervise_intents WHERE token = ?")
+        .bind(token)
+        .execute(sql)
+        .await?;
+    Ok(())
+}
+
+/// The entry takes component and justification from the one it belongs to.
+async fn fail(connection: &mut Connection, intent: &Intent, why: String) -> Result<(), StoreError> {
+    let Some(audited) = intent.audited else {
+        return Ok(());
+    };
+    let query = "SELECT component, justification FROM supervise_audit_entries WHERE id = ?";
+    let (component, justification): (String, String) = sqlx::query_as(query)
+        .bind(audited.audit_id)
+        .fetch_one(&mut connection.sql)
+        .await?;
+    let entry = AuditEntry {
+        timestamp: now_timestamp(),
+        bottle_slug: intent.slug.to_string(),
+        component,
+        operator_action: ACTION_APPLY_FAILED.to_owned(),
+        operator_notes: format!("entry {} was not delivered: {why}", audited.audit_id),
+        justification,
+        diff: String::new(),
+    };
+    audit::append(connection, &entry, &intent.origin(None)).await?;
+    Ok(())
 }
 
 async fn insert(connection: &mut Connection, intent: Intent) -> Result<(), StoreError> {

@@ -24,6 +24,10 @@
 //! ```
 #![warn(missing_docs)]
 
+// First, because the macros with its columns are used by those below.
+#[macro_use]
+mod row;
+
 mod anchor;
 mod asks;
 mod audit;
@@ -42,7 +46,6 @@ mod mount;
 mod queue;
 mod recovery;
 mod retention;
-mod row;
 mod schema;
 mod shown;
 mod task;

@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use supervise_core::{QUEUE_DB_FILENAME, Slug};
+use supervise_core::{QUEUE_DB_FILENAME, SafeLine, Slug};
 
 use crate::asks::RateWindow;
 use crate::connection::{Access, Connection};
 use crate::error::StoreError;
-use crate::guard;
+use crate::guard::{self, Identity};
 use crate::hold::Holds;
 use crate::mount;
 use crate::schema::QUEUE;
@@ -23,7 +23,9 @@ pub struct Queue(Arc<Inner>);
 
 struct Inner {
     slug: Slug,
+    path: PathBuf,
     dir: OwnedFd,
+    identity: Identity,
     db: Db,
     holds: Arc<Holds>,
     rate: RateWindow,
@@ -64,7 +66,7 @@ impl Queue {
 
     async fn start(dir: &Path, slug: &Slug, fd: OwnedFd, access: Access) -> Result<Queue, StoreError> {
         let path = dir.join(QUEUE_DB_FILENAME);
-        let mut connection = Connection::open(&path, &QUEUE, access).await?;
+        let mut connection = Connection::open(&fd, &path, &QUEUE, access).await?;
         if !connection.tables.shared {
             return Err(StoreError::refused(&path, "it has no supervise tables"));
         }
@@ -75,16 +77,22 @@ impl Queue {
         };
         let db = Db::start(connection, watch);
         let (slug, mount_warning) = (slug.clone(), mount::warning(dir));
+        let identity = guard::identity(&fd, &path)?;
         let queue = Queue(Arc::new(Inner {
             slug,
+            path,
             dir: fd,
+            identity,
             db,
             holds,
             rate: RateWindow::default(),
             mount_warning,
         }));
         if access == Access::ReadWrite {
-            queue.delete_old_withdrawals().await?;
+            // Housekeeping that can wait must not keep the queue from opening.
+            if let Err(error) = queue.delete_old_withdrawals().await {
+                tracing::warn!(error = %SafeLine::new(&error.to_string()), "old withdrawals were not deleted");
+            }
         }
         Ok(queue)
     }
@@ -99,8 +107,12 @@ impl Queue {
         self.0.mount_warning.clone()
     }
 
-    /// Whether the store still answers.
+    /// Whether the store still answers, and its file is still the one that was opened.
     pub async fn check_health(&self) -> Result<(), StoreError> {
+        let path = &self.0.path;
+        if guard::identity(&self.0.dir, path)? != self.0.identity {
+            return Err(StoreError::refused(path, "it is not the file that was opened"));
+        }
         self.db()
             .read(|connection| Box::pin(async { connection.data_version().await.map(|_| ()) }))
             .await

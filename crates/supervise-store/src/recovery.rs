@@ -4,7 +4,7 @@
 //! Before its audit entry a decision can still go either way; behind it the operator's word stands and
 //! only the answer is missing.
 
-use supervise_core::{Digest, Status};
+use supervise_core::{Digest, Proposal, Status, is_proposal_id};
 
 use crate::connection::Connection;
 use crate::error::StoreError;
@@ -58,21 +58,45 @@ impl Host {
     }
 
     async fn recover_intent(&self, queue: &Queue, intent: Intent) -> Result<Option<RecoveredAs>, StoreError> {
-        let what = match queue.find_claimed(&intent).await? {
+        match queue.find_claimed(&intent).await? {
             // The crash came after the answer; only the intent was left.
-            Standing::Answered => None,
-            Standing::Lost => Some(RecoveredAs::Undone),
-            Standing::Ours(found) => {
-                let audited = match intent.audited {
-                    Some(audited) => audited,
-                    None => self.intent_audit(&intent, &found.listed.proposal, false).await?,
-                };
-                queue.answer(&intent, audited).await?;
-                Some(RecoveredAs::Finished(intent.status))
+            Standing::Answered => {
+                self.intent_delete(&intent.token).await?;
+                Ok(None)
             }
+            Standing::Lost => {
+                self.drop_intent(&intent, "the proposal is no longer what was decided")
+                    .await
+            }
+            Standing::Ours(found) => self.finish_intent(queue, intent, &found.listed.proposal).await,
+        }
+    }
+
+    async fn finish_intent(
+        &self,
+        queue: &Queue,
+        mut intent: Intent,
+        proposal: &Proposal,
+    ) -> Result<Option<RecoveredAs>, StoreError> {
+        let audited = match intent.audited {
+            Some(audited) => audited,
+            None => self.intent_audit(&intent, proposal, false).await?,
         };
-        self.intent_delete(&intent.token).await?;
-        Ok(what)
+        intent.audited = Some(audited);
+        match queue.answer(&intent, audited).await {
+            Ok(()) => {
+                self.intent_delete(&intent.token).await?;
+                Ok(Some(RecoveredAs::Finished(intent.status)))
+            }
+            // No later try would end otherwise, and must not stand in the way of other decisions.
+            Err(error) if error.spares_transaction() => self.drop_intent(&intent, &error.to_string()).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn drop_intent(&self, intent: &Intent, why: &str) -> Result<Option<RecoveredAs>, StoreError> {
+        self.intent_fail(intent, why).await?;
+        Ok(Some(RecoveredAs::Undone))
     }
 }
 
@@ -94,7 +118,7 @@ impl Queue {
                 Box::pin(async move {
                     let found = inbox::find(connection, slug, intent.proposal_id.clone()).await?;
                     let found = found.into_iter().find(|found| found.id() == intent.proposal_id);
-                    let claimed = is_claimed(connection, &intent.token).await?;
+                    let claimed = is_claimed(connection, &intent).await?;
                     Ok(found.map_or(Standing::Lost, |found| standing(found, claimed, &intent)))
                 })
             })
@@ -116,21 +140,27 @@ impl Queue {
         if !any {
             return Ok(Vec::new());
         }
-        let query = "DELETE FROM supervise_claims RETURNING proposal_id";
-        self.db()
+        let query = concat!("DELETE FROM supervise_claims RETURNING ", word!("proposal_id"));
+        let released: Vec<Option<String>> = self
+            .db()
             .write(move |connection| {
                 Box::pin(async move { Ok(sqlx::query_scalar(query).fetch_all(&mut connection.sql).await?) })
             })
-            .await
+            .await?;
+        Ok(released
+            .into_iter()
+            .flatten()
+            .filter(|id| is_proposal_id(id))
+            .collect())
     }
 }
 
-async fn is_claimed(connection: &mut Connection, token: &str) -> Result<bool, StoreError> {
-    let query = "SELECT EXISTS (SELECT 1 FROM supervise_claims WHERE token = ?)";
-    Ok(sqlx::query_scalar(query)
-        .bind(token)
-        .fetch_one(&mut connection.sql)
-        .await?)
+async fn is_claimed(connection: &mut Connection, intent: &Intent) -> Result<bool, StoreError> {
+    let query = "SELECT EXISTS (SELECT 1 FROM supervise_claims WHERE token = ? AND proposal_id = ?)";
+    let claimed = sqlx::query_scalar(query)
+        .bind(&intent.token)
+        .bind(&intent.proposal_id);
+    Ok(claimed.fetch_one(&mut connection.sql).await?)
 }
 
 fn standing(found: Found, claimed: bool, intent: &Intent) -> Standing {

@@ -12,8 +12,11 @@ use crate::connection::Connection;
 use crate::error::StoreError;
 use crate::hold::{Answer, End};
 
-/// The column if it holds text of sane size, else NULL. No payload of ours is larger than a request's body,
-/// 1 MiB; other programs get some room.
+/// The longest text that is read from a queue. No payload of ours is larger than a request's body, 1 MiB;
+/// other programs get some room.
+pub(crate) const MAX_TEXT_BYTES: usize = 4 << 20;
+
+/// The column if it holds text of at most [`MAX_TEXT_BYTES`], else NULL.
 macro_rules! text {
     ($column:literal) => {
         concat!(
@@ -28,23 +31,38 @@ macro_rules! text {
     };
 }
 
+/// The column if it holds text as short as names, ids and times are, else NULL.
+macro_rules! word {
+    ($column:literal) => {
+        concat!(
+            "iif(typeof(",
+            $column,
+            ") = 'text' AND octet_length(",
+            $column,
+            ") <= 512, ",
+            $column,
+            ", NULL)"
+        )
+    };
+}
+
 /// The columns of a proposal, for [`proposal`], as `p`.
 macro_rules! proposal_columns {
     () => {
         concat!(
-            text!("p.id"),
+            word!("p.id"),
             ", ",
-            text!("p.bottle_slug"),
+            word!("p.bottle_slug"),
             ", ",
-            text!("p.tool"),
+            word!("p.tool"),
             ", ",
             text!("p.proposed_file"),
             ", ",
             text!("p.justification"),
             ", ",
-            text!("p.arrival_timestamp"),
+            word!("p.arrival_timestamp"),
             ", ",
-            text!("p.current_file_hash")
+            word!("p.current_file_hash")
         )
     };
 }
@@ -53,21 +71,23 @@ macro_rules! proposal_columns {
 macro_rules! answer_columns {
     () => {
         concat!(
-            text!("r.proposal_id"),
+            word!("r.proposal_id"),
             ", ",
-            text!("r.status"),
+            word!("r.status"),
             ", ",
             text!("r.notes"),
             ", ",
             text!("r.final_file"),
             ", ",
             "typeof(r.final_file), ",
-            text!("o.applied")
+            word!("o.applied"),
+            ", r.rowid IS NOT NULL"
         )
     };
 }
 
-pub(crate) use {answer_columns, proposal_columns, text};
+/// How many columns [`answer_columns`] are.
+pub(crate) const ANSWER_COLUMNS: usize = 7;
 
 /// Why a stored row is never shown or decided. Holds raw text of the row.
 pub(crate) type Oddity = String;
@@ -77,7 +97,7 @@ pub(crate) fn proposal(row: &SqliteRow, at: usize, slug: &Slug) -> Result<Propos
     let text = |offset: usize, name: &str| -> Result<String, Oddity> {
         match row.try_get::<Option<String>, _>(at + offset) {
             Ok(Some(text)) => Ok(text),
-            Ok(None) => Err(format!("its {name} is no text of at most 4 MiB")),
+            Ok(None) => Err(format!("its {name} is no text, or too long")),
             Err(_) => Err(format!("its {name} isn't UTF-8")),
         }
     };
@@ -106,9 +126,34 @@ fn cut(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
-/// Reads an answer whose columns begin at `at`. `None`: there is none, or it can't be read, and then it
-/// counts as not approved.
-pub(crate) fn answer(row: &SqliteRow, at: usize) -> Option<Answer> {
+/// Whether a proposal is answered.
+#[derive(Debug, Clone)]
+pub(crate) enum Answered {
+    No,
+    Yes(Answer),
+    /// There is a response that can't be read: it counts as not approved, and it stands.
+    Unreadably,
+}
+
+impl Answered {
+    pub(crate) fn readable(self) -> Option<Answer> {
+        match self {
+            Answered::Yes(answer) => Some(answer),
+            Answered::No | Answered::Unreadably => None,
+        }
+    }
+}
+
+/// Reads whether there is an answer; its columns begin at `at`.
+pub(crate) fn answered(row: &SqliteRow, at: usize) -> Answered {
+    match (row.try_get::<bool, _>(at + 6), answer(row, at)) {
+        (Ok(false), _) => Answered::No,
+        (Ok(true), Some(answer)) => Answered::Yes(answer),
+        _ => Answered::Unreadably,
+    }
+}
+
+fn answer(row: &SqliteRow, at: usize) -> Option<Answer> {
     let text = |offset: usize| row.try_get::<Option<String>, _>(at + offset).ok().flatten();
     let final_file = text(3);
     if final_file.is_none() && text(4)? != "null" {
@@ -128,13 +173,21 @@ pub(crate) fn answer(row: &SqliteRow, at: usize) -> Option<Answer> {
     Some(Answer { response, applied })
 }
 
+/// The id in the one spelling that is stored; Uuid alone would take others.
+pub(crate) fn parse_id(id: &str) -> Option<Uuid> {
+    is_proposal_id(id).then(|| Uuid::parse_str(id).ok()).flatten()
+}
+
 /// The number of the last response's row.
 pub(crate) async fn last_response_row(sql: &mut SqliteConnection) -> Result<i64, StoreError> {
     let query = "SELECT coalesce(max(rowid), 0) FROM supervise_responses";
     Ok(sqlx::query_scalar(query).fetch_one(sql).await?)
 }
 
-/// The undelivered answers behind row `after`, in order.
+/// How many answers are read at once, so that many large ones don't fill the memory.
+pub(crate) const ANSWERS: usize = 1000;
+
+/// The next undelivered answers behind row `after`, in order: at most [`ANSWERS`].
 pub(crate) async fn answers_after(
     connection: &mut Connection,
     after: i64,
@@ -144,11 +197,12 @@ pub(crate) async fn answers_after(
         "SELECT r.rowid, ",
         answer_columns!(),
         " FROM supervise_responses r LEFT JOIN supervise_outcomes o ON o.proposal_id = r.proposal_id",
-        " WHERE r.rowid > ? AND r.archived = 0 ORDER BY r.rowid"
+        " WHERE r.rowid > ? AND r.archived = 0 ORDER BY r.rowid LIMIT ?"
     );
-    let read = |row: SqliteRow| Ok((row.try_get(0)?, answer(&row, 1).map(Arc::new)));
+    let read = |row: SqliteRow| Ok((row.try_get(0)?, answered(&row, 1).readable().map(Arc::new)));
     Ok(sqlx::query(query)
         .bind(after)
+        .bind(ANSWERS as i64)
         .try_map(read)
         .fetch_all(&mut connection.sql)
         .await?)
@@ -187,11 +241,11 @@ pub(crate) fn id_list(ids: &[Uuid]) -> String {
 }
 
 fn ended(row: &SqliteRow) -> Option<(Uuid, End)> {
-    let id = Uuid::parse_str(&row.try_get::<String, _>(0).ok()?).ok()?;
+    let id = parse_id(&row.try_get::<String, _>(0).ok()?)?;
     let archived = row.try_get::<i64, _>(1).ok()? != 0;
-    match answer(row, 2) {
-        Some(answer) => Some((id, End::Decided(Arc::new(answer)))),
-        None if archived => Some((id, End::Withdrawn)),
-        None => None,
+    match answered(row, 2) {
+        Answered::Yes(answer) => Some((id, End::Decided(Arc::new(answer)))),
+        Answered::No if archived => Some((id, End::Withdrawn)),
+        Answered::No | Answered::Unreadably => None,
     }
 }

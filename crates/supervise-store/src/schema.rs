@@ -37,7 +37,9 @@ enum Others {
 struct Table {
     name: &'static str,
     sql: &'static str,
-    /// `name type` of each column in order, as `PRAGMA table_xinfo` tells.
+    /// The pragma that describes it. Not its table-valued form, which a table of that name would shadow.
+    pragma: &'static str,
+    /// Name and type of each column in order. The first is the key.
     columns: &'static [(&'static str, &'static str)],
 }
 
@@ -103,37 +105,60 @@ impl Schema {
     }
 
     fn check_object(&self, object: &Object, path: &Path) -> Result<(), StoreError> {
-        let is_table = |name: &str| self.shared.iter().chain(self.own).any(|table| table.name == name);
-        let foreign = || {
+        let is_ours = |name: &str| self.shared.iter().chain(self.own).any(|table| table.name == name);
+        let foreign = |what: &str| {
             StoreError::refused(
                 path,
-                format!(
-                    "a foreign {} '{}' on '{}'",
-                    object.kind, object.name, object.table
-                ),
+                format!("a foreign {what} '{}' on '{}'", object.name, object.table),
             )
         };
+        let everywhere = self.others == Others::Refused;
+        let known = || {
+            self.extras
+                .iter()
+                .any(|extra| extra.name == object.name && extra.sql == object.sql)
+        };
         match object.kind.as_str() {
-            "table" if is_table(&object.name) && is_virtual(&object.sql) => Err(foreign()),
+            "table" if is_virtual(&object.sql) && (everywhere || is_ours(&object.name)) => {
+                Err(foreign("virtual table"))
+            }
+            "table" if is_ours(&object.name) => check_clauses(object, path),
             "table" => Ok(()),
             // The index behind a PRIMARY KEY has no text of its own.
             "index" if object.sql.is_empty() => Ok(()),
-            _ if self
-                .extras
-                .iter()
-                .any(|extra| extra.name == object.name && extra.sql == object.sql) =>
-            {
-                Ok(())
-            }
-            _ if is_table(&object.name) || is_table(&object.table) => Err(foreign()),
-            _ if self.others == Others::OnlyBesideOurTables => Ok(()),
-            _ => Err(foreign()),
+            _ if known() => Ok(()),
+            kind if everywhere || is_ours(&object.name) || is_ours(&object.table) => Err(foreign(kind)),
+            _ => Ok(()),
         }
     }
 }
 
 fn is_virtual(sql: &str) -> bool {
-    !sql.to_ascii_uppercase().starts_with("CREATE TABLE ")
+    sql.to_ascii_uppercase().starts_with("CREATE VIRTUAL")
+}
+
+/// Refuses clauses that change how a table takes rows without showing in its columns.
+fn check_clauses(object: &Object, path: &Path) -> Result<(), StoreError> {
+    const CLAUSES: [&str; 9] = [
+        "COLLATE",
+        "CONFLICT",
+        "CHECK",
+        "REFERENCES",
+        "GENERATED",
+        "UNIQUE",
+        "WITHOUT",
+        "STRICT",
+        "DESC",
+    ];
+    let sql = object.sql.to_ascii_uppercase();
+    let mut words = sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    match words.find(|word| CLAUSES.contains(word)) {
+        Some(clause) => Err(StoreError::refused(
+            path,
+            format!("table '{}' has a foreign clause: {clause}", object.name),
+        )),
+        None => Ok(()),
+    }
 }
 
 fn has(objects: &[Object], name: &str) -> bool {
@@ -166,20 +191,42 @@ fn object(row: SqliteRow) -> Result<Object, sqlx::Error> {
 }
 
 async fn check_columns(sql: &mut SqliteConnection, table: &Table, path: &Path) -> Result<(), StoreError> {
-    // A table-valued function, because a PRAGMA takes no bound name; hidden columns are listed too.
-    let query = "SELECT name, upper(type) FROM pragma_table_xinfo(?) ORDER BY cid";
-    let found: Vec<(String, String)> = sqlx::query_as(query).bind(table.name).fetch_all(sql).await?;
+    let found = sqlx::query(table.pragma).try_map(column).fetch_all(sql).await?;
     let same = found.len() == table.columns.len()
         && found
             .iter()
             .zip(table.columns)
-            .all(|(found, column)| (found.0.as_str(), found.1.as_str()) == *column);
+            .all(|(found, column)| found.is(column))
+        && found.first().is_some_and(|first| first.key == 1);
     if same {
         return Ok(());
     }
-    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = found.iter().map(|column| column.name.as_str()).collect();
     Err(StoreError::refused(
         path,
         format!("table '{}' has a foreign shape: {}", table.name, names.join(", ")),
     ))
+}
+
+struct Column {
+    name: String,
+    kind: String,
+    key: i64,
+    hidden: i64,
+}
+
+impl Column {
+    fn is(&self, (name, kind): &(&str, &str)) -> bool {
+        self.name == *name && self.kind.eq_ignore_ascii_case(kind) && self.hidden == 0
+    }
+}
+
+/// A row of `PRAGMA table_xinfo`: cid, name, type, notnull, default, pk, hidden.
+fn column(row: SqliteRow) -> Result<Column, sqlx::Error> {
+    Ok(Column {
+        name: row.try_get(1)?,
+        kind: row.try_get(2)?,
+        key: row.try_get(5)?,
+        hidden: row.try_get(6)?,
+    })
 }

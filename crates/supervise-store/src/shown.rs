@@ -48,6 +48,7 @@ async fn read(
     let query = "SELECT proposal_id, digest FROM supervise_shown WHERE bottle_slug = ? AND proposal_id = ?";
     let mut shown = Vec::new();
     for id in ids {
+        connection.start_statement();
         shown.extend(
             sqlx::query_as(query)
                 .bind(slug.as_str())
@@ -68,6 +69,7 @@ async fn record(
         VALUES (?, ?, ?, ?)";
     let now = now_timestamp();
     for (id, digest) in shown {
+        connection.start_statement();
         sqlx::query(query)
             .bind(slug.as_str())
             .bind(id)

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use supervise_core::SafeLine;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -137,8 +138,10 @@ fn end<T>(
     if let Ok(value) = &result {
         then(value);
     }
-    // The caller may have gone; what was committed stays.
-    let _ = answer.send(result);
+    // The caller may have gone, or never waited; what was committed stays.
+    if let Err(Err(error)) = answer.send(result) {
+        tracing::warn!(error = %SafeLine::new(&error.to_string()), "a change that nobody waits for failed");
+    }
 }
 
 async fn run(mut connection: Connection, mut queue: mpsc::UnboundedReceiver<Job>, watch: Option<Watch>) {
@@ -165,18 +168,29 @@ async fn run(mut connection: Connection, mut queue: mpsc::UnboundedReceiver<Job>
 }
 
 async fn run_batch(connection: &mut Connection, batch: &mut Vec<Job>) {
-    if batch.iter().all(|job| job.kind == Kind::Read) {
-        for job in batch.drain(..) {
-            connection.start_statement();
-            ((job.run)(Ok(connection)).await.ending)(Ok(()));
-        }
-        return;
-    }
     let jobs = std::mem::take(batch);
-    match connection.begin().await {
+    let only_reads = jobs.iter().all(|job| job.kind == Kind::Read);
+    let begun = if only_reads {
+        connection.begin_read().await
+    } else {
+        connection.begin().await
+    };
+    match begun {
+        Ok(()) if only_reads => run_reads(connection, jobs).await,
         Ok(()) => run_transaction(connection, jobs).await,
         Err(error) => fail(jobs, &error).await,
     }
+}
+
+async fn run_reads(connection: &mut Connection, jobs: Vec<Job>) {
+    let mut endings = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        connection.start_statement();
+        endings.push((job.run)(Ok(&mut *connection)).await.ending);
+    }
+    // Nothing was written: what was read is right however the transaction ends.
+    connection.rollback().await;
+    endings.into_iter().for_each(|ending| ending(Ok(())));
 }
 
 async fn run_transaction(connection: &mut Connection, jobs: Vec<Job>) {
@@ -211,14 +225,14 @@ async fn run_transaction(connection: &mut Connection, jobs: Vec<Job>) {
 /// Runs one job so that its failure leaves nothing of it behind. An error means the whole transaction is
 /// lost: SQLite may have rolled it back already, and what ran next would commit by itself.
 async fn run_in_savepoint(connection: &mut Connection, job: Job) -> (Ending, Result<(), StoreError>) {
-    connection.start_statement();
-    if let Err(error) = execute(connection, "SAVEPOINT job").await {
+    if let Err(error) = connection.control("SAVEPOINT job").await {
         let ran = (job.run)(Err(error.clone())).await;
         return (ran.ending, Err(error));
     }
-    let Ran { error, ending } = (job.run)(Ok(connection)).await;
+    connection.start_statement();
+    let Ran { error, ending } = (job.run)(Ok(&mut *connection)).await;
     let settled = match error {
-        None => execute(connection, "RELEASE job").await,
+        None => connection.control("RELEASE job").await,
         Some(error) if error.spares_transaction() => undo_savepoint(connection).await,
         Some(error) => Err(error),
     };
@@ -226,13 +240,8 @@ async fn run_in_savepoint(connection: &mut Connection, job: Job) -> (Ending, Res
 }
 
 async fn undo_savepoint(connection: &mut Connection) -> Result<(), StoreError> {
-    execute(connection, "ROLLBACK TO job").await?;
-    execute(connection, "RELEASE job").await
-}
-
-async fn execute(connection: &mut Connection, sql: &'static str) -> Result<(), StoreError> {
-    sqlx::query(sql).execute(&mut connection.sql).await?;
-    Ok(())
+    connection.control("ROLLBACK TO job").await?;
+    connection.control("RELEASE job").await
 }
 
 async fn fail(jobs: Vec<Job>, error: &StoreError) {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
+use supervise_core::SafeLine;
 use tokio::time::sleep;
 
 use crate::connection::Connection;
@@ -91,7 +92,7 @@ impl Watch {
         match self.look(connection).await {
             Ok(found) if found => self.recheck_until = None,
             Ok(_) | Err(StoreError::Busy) => {}
-            Err(error) => tracing::warn!(%error, "the queue could not be read; trying again"),
+            Err(error) => warn(&error, "the queue could not be read; trying again"),
         }
         if Instant::now() >= self.next_poll {
             self.next_poll = Instant::now() + POLL;
@@ -112,16 +113,26 @@ impl Watch {
         if data_version == self.data_version {
             return Ok(false);
         }
-        let answers = row::answers_after(connection, self.seen_row).await?;
+        self.hand_out(connection).await?;
         self.data_version = data_version;
         self.stale = true;
-        for (row, answer) in answers {
-            self.seen_row = row;
-            if let Some(answer) = answer {
-                self.holds.decided(&answer);
+        Ok(true)
+    }
+
+    async fn hand_out(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
+        loop {
+            let answers = row::answers_after(connection, self.seen_row).await?;
+            let more = answers.len() == row::ANSWERS;
+            for (row, answer) in answers {
+                self.seen_row = row;
+                if let Some(answer) = answer {
+                    self.holds.decided(&answer);
+                }
+            }
+            if !more {
+                return Ok(());
             }
         }
-        Ok(true)
     }
 
     /// Row numbers can't tell of a proposal archived elsewhere, nor survive a VACUUM, so after changes
@@ -130,13 +141,20 @@ impl Watch {
         if !self.stale {
             return;
         }
-        match row::ended_among(connection, &self.holds.ids()).await {
-            Ok(ended) => {
-                self.stale = false;
-                ended.into_iter().for_each(|end| self.holds.ended(end));
-            }
-            Err(error) => tracing::warn!(%error, "held proposals could not be read; trying again"),
+        match self.look_at_all(connection).await {
+            Ok(()) => self.stale = false,
+            Err(error) => warn(&error, "held proposals could not be read; trying again"),
         }
+    }
+
+    async fn look_at_all(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
+        let ended = row::ended_among(connection, &self.holds.ids()).await?;
+        ended.into_iter().for_each(|end| self.holds.ended(end));
+        // Rows may have been deleted since, and their numbers are given out again.
+        self.seen_row = self
+            .seen_row
+            .min(row::last_response_row(&mut connection.sql).await?);
+        Ok(())
     }
 }
 
@@ -144,6 +162,10 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.holds.close();
     }
+}
+
+fn warn(error: &StoreError, what: &'static str) {
+    tracing::warn!(error = %SafeLine::new(&error.to_string()), "{what}");
 }
 
 /// Rings the doorbell of a queue: every watcher of the directory wakes.

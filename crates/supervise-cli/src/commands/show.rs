@@ -2,6 +2,7 @@
 
 use supervise_store::State;
 
+use crate::bind::UNREADABLE;
 use crate::desk::{Desk, Target};
 use crate::error::{CliError, Exit, Kind};
 use crate::id::IdArgument;
@@ -58,6 +59,7 @@ fn standing(state: &State) -> Option<Line> {
         State::BeingDecided => line!["a decision on it is under way"],
         State::Decided(answer) => line!["it is ", answer.response.status],
         State::Withdrawn => line!["it was withdrawn"],
+        State::Unreadable => line!["it is ", UNREADABLE],
     };
     Some(standing.painted(Paint::Yellow))
 }

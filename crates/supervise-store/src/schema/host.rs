@@ -22,6 +22,7 @@ static SHARED: [Table; 1] = [Table {
     justification TEXT NOT NULL,
     diff TEXT NOT NULL
 )",
+    pragma: "PRAGMA main.table_xinfo(supervise_audit_entries)",
     columns: &[
         ("id", "INTEGER"),
         ("timestamp", "TEXT"),
@@ -46,6 +47,7 @@ static OWN: [Table; 4] = [
     via TEXT,
     digest TEXT
 )",
+        pragma: "PRAGMA main.table_xinfo(supervise_audit_origins)",
         columns: &[
             ("id", "INTEGER"),
             ("proposal_id", "TEXT"),
@@ -64,6 +66,7 @@ static OWN: [Table; 4] = [
     hash TEXT NOT NULL,
     adopted INTEGER NOT NULL
 )",
+        pragma: "PRAGMA main.table_xinfo(supervise_audit_chain)",
         columns: &[
             ("id", "INTEGER"),
             ("prev", "TEXT"),
@@ -88,6 +91,7 @@ static OWN: [Table; 4] = [
     applied TEXT,
     audit_id INTEGER
 )",
+        pragma: "PRAGMA main.table_xinfo(supervise_intents)",
         columns: &[
             ("token", "TEXT"),
             ("bottle_slug", "TEXT"),
@@ -113,6 +117,7 @@ static OWN: [Table; 4] = [
     shown_at TEXT NOT NULL,
     PRIMARY KEY (bottle_slug, proposal_id)
 )",
+        pragma: "PRAGMA main.table_xinfo(supervise_shown)",
         columns: &[
             ("bottle_slug", "TEXT"),
             ("proposal_id", "TEXT"),

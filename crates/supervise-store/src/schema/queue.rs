@@ -25,6 +25,7 @@ static SHARED: [Table; 2] = [
     current_file_hash TEXT NOT NULL,
     archived INTEGER NOT NULL DEFAULT 0
 )",
+        pragma: "PRAGMA main.table_xinfo(supervise_proposals)",
         columns: &[
             ("id", "TEXT"),
             ("bottle_slug", "TEXT"),
@@ -45,6 +46,7 @@ static SHARED: [Table; 2] = [
     final_file TEXT,
     archived INTEGER NOT NULL DEFAULT 0
 )",
+        pragma: "PRAGMA main.table_xinfo(supervise_responses)",
         columns: &[
             ("proposal_id", "TEXT"),
             ("status", "TEXT"),
@@ -64,6 +66,7 @@ static OWN: [Table; 4] = [
     token TEXT NOT NULL,
     claimed_at TEXT NOT NULL
 )",
+        pragma: "PRAGMA main.table_xinfo(supervise_claims)",
         columns: &[("proposal_id", "TEXT"), ("token", "TEXT"), ("claimed_at", "TEXT")],
     },
     // How many later calls asked for the same.
@@ -73,6 +76,7 @@ static OWN: [Table; 4] = [
     proposal_id TEXT PRIMARY KEY,
     joined INTEGER NOT NULL
 )",
+        pragma: "PRAGMA main.table_xinfo(supervise_joins)",
         columns: &[("proposal_id", "TEXT"), ("joined", "INTEGER")],
     },
     // Beside a response of ours: whether the decision took effect.
@@ -82,6 +86,7 @@ static OWN: [Table; 4] = [
     proposal_id TEXT PRIMARY KEY,
     applied TEXT NOT NULL
 )",
+        pragma: "PRAGMA main.table_xinfo(supervise_outcomes)",
         columns: &[("proposal_id", "TEXT"), ("applied", "TEXT")],
     },
     // Since when a proposal is withdrawn, for its deletion an hour later.
@@ -91,11 +96,12 @@ static OWN: [Table; 4] = [
     proposal_id TEXT PRIMARY KEY,
     withdrawn_at TEXT NOT NULL
 )",
+        pragma: "PRAGMA main.table_xinfo(supervise_withdrawals)",
         columns: &[("proposal_id", "TEXT"), ("withdrawn_at", "TEXT")],
     },
 ];
 
-static EXTRAS: [Extra; 11] = [
+static EXTRAS: [Extra; 13] = [
     // What is listed and joined is found among the pending rows, however many were ever queued.
     Extra {
         name: "supervise_proposals_pending",
@@ -110,6 +116,19 @@ static EXTRAS: [Extra; 11] = [
         sql: "CREATE TRIGGER supervise_proposals_once BEFORE INSERT ON supervise_proposals
 WHEN EXISTS (SELECT 1 FROM supervise_proposals WHERE id = NEW.id OR (rowid = NEW.rowid AND NEW.rowid > 0))
 BEGIN SELECT RAISE(ABORT, 'this proposal exists already'); END",
+    },
+    // A row number below one can't be told from "not given" before the insert, so it is refused after it.
+    Extra {
+        name: "supervise_proposals_numbered",
+        sql: "CREATE TRIGGER supervise_proposals_numbered AFTER INSERT ON supervise_proposals
+WHEN NEW.rowid < 1
+BEGIN SELECT RAISE(ABORT, 'a row number below one'); END",
+    },
+    Extra {
+        name: "supervise_responses_numbered",
+        sql: "CREATE TRIGGER supervise_responses_numbered AFTER INSERT ON supervise_responses
+WHEN NEW.rowid < 1
+BEGIN SELECT RAISE(ABORT, 'a row number below one'); END",
     },
     Extra {
         name: "supervise_proposals_fixed",

@@ -239,7 +239,7 @@ async fn odd_rows_are_hidden_and_named() {
             "'dev'",
             "'egress-allow'",
             "printf('%.*c', 5000000, 'x')",
-            "at most 4 MiB",
+            "proposed_file is no text, or too long",
         ),
     ];
     for (id, slug, tool, file, _) in &rows {

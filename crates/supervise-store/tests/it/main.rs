@@ -6,6 +6,7 @@ mod audit;
 mod decisions;
 mod fixture;
 mod guards;
+mod hostile;
 mod recovery;
 mod triggers;
 mod waiting;
