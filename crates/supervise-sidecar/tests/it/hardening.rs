@@ -137,28 +137,35 @@ async fn a_large_body_is_refused_at_its_head_and_the_answer_arrives() {
 }
 
 #[tokio::test]
-async fn bodies_share_a_budget() {
+async fn large_bodies_share_a_budget_and_small_ones_pass_them() {
     let server = Server::start().await;
-    let mut waiting = Vec::new();
-    // 33 announced MiB are one more than there is room for.
-    for _ in 0..33 {
-        let mut client = server.connect().await;
-        client
-            .send("POST / HTTP/1.1\r\nHost: supervise\r\nContent-Length: 1048576\r\n\r\n{")
-            .await;
-        waiting.push(client);
-    }
-    sleep(Duration::from_millis(100)).await;
-    let mut late = server.connect().await;
-    late.send_post(PING, &[]).await;
+    let address = server.address;
+    let head = "POST / HTTP/1.1\r\nHost: supervise\r\nContent-Length: 1048576\r\n\r\n";
+    let piece = format!("{head}{}", " ".repeat(1_040_000));
+    // Almost whole, 33 of these are more than there is room for.
+    let greedy: Vec<_> = (0..33)
+        .map(|_| {
+            let piece = piece.clone();
+            tokio::spawn(async move {
+                let mut client = Client::connect(address).await;
+                client.send(&piece).await;
+                std::future::pending::<()>().await;
+            })
+        })
+        .collect();
+    sleep(Duration::from_millis(500)).await;
+    let begun = Instant::now();
+    assert_eq!(server.post(PING).await.status, 200);
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    let mut large = server.connect().await;
+    large
+        .send_post(&format!("{PING}{}", " ".repeat(100_000)), &[])
+        .await;
     sleep(Duration::from_millis(300)).await;
-    assert!(
-        tokio::time::timeout(Duration::from_millis(10), late.head())
-            .await
-            .is_err()
-    );
-    drop(waiting);
-    assert_eq!(late.response().await.status, 200);
+    let early = tokio::time::timeout(Duration::from_millis(10), large.head()).await;
+    assert!(early.is_err());
+    greedy.iter().for_each(tokio::task::JoinHandle::abort);
+    assert_eq!(large.response().await.status, 200);
 }
 
 #[tokio::test]
