@@ -1,52 +1,18 @@
-//! The agent's side: asking, checking and withdrawing.
+//! The agent's side: asking and checking.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use supervise_core::{Ask, Proposal, Status, Tool, now_timestamp};
+use supervise_core::{Ask, Proposal, Status, Tool};
 use uuid::Uuid;
 
 use crate::connection::Connection;
 use crate::error::StoreError;
-use crate::hold::{Answer, Archiving, Delivery, End, Entrance, Hold, Taken};
+use crate::hold::{Answer, Delivery, Entrance, Hold};
+use crate::limits::{Limit, Limits, reached};
 use crate::queue::Queue;
-use crate::retention;
 use crate::row::{self, ANSWER_COLUMNS, Answered, MAX_TEXT_BYTES, parse_id};
-
-/// How much may be queued; 0 means no limit. Joining an identical proposal counts towards none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Pending proposals of agents' tools.
-    pub max_pending: u64,
-    /// Proposals in any 60 seconds of this process.
-    pub max_per_minute: u64,
-    /// Bytes in the queue's database.
-    pub max_queue_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            max_pending: 50,
-            max_per_minute: 60,
-            max_queue_bytes: 256 << 20,
-        }
-    }
-}
-
-/// A limit that was reached, with its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// [`Limits::max_pending`].
-    Pending(u64),
-    /// [`Limits::max_per_minute`].
-    PerMinute(u64),
-    /// [`Limits::max_queue_bytes`].
-    QueueBytes(u64),
-}
 
 /// What became of an ask.
 #[derive(Debug)]
@@ -72,19 +38,6 @@ pub enum Checked {
     Unknown,
 }
 
-/// What became of a withdrawal.
-#[derive(Debug)]
-pub enum Withdrawal {
-    /// Taken back, now or before.
-    Withdrawn,
-    /// Too late: an operator's decision is being carried out.
-    BeingDecided,
-    /// Too late: this is the decision.
-    Decided(Delivery),
-    /// No such proposal here.
-    Unknown,
-}
-
 /// A proposal whose decision no caller has received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undelivered {
@@ -96,30 +49,8 @@ pub struct Undelivered {
     pub status: Option<Status>,
 }
 
-/// When this process queued its last proposals. Monotonic, so a clock that is set back locks nobody out.
-#[derive(Debug, Default)]
-pub(crate) struct RateWindow(Mutex<VecDeque<Instant>>);
-
-impl RateWindow {
-    /// Whether one more proposal at `now` stays within `limit` a minute; counts it if so.
-    fn admit(&self, now: Instant, limit: u64) -> bool {
-        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while times
-            .front()
-            .is_some_and(|at| now.duration_since(*at) >= Duration::from_secs(60))
-        {
-            times.pop_front();
-        }
-        let admitted = limit == 0 || (times.len() as u64) < limit;
-        if admitted && limit != 0 {
-            times.push_back(now);
-        }
-        admitted
-    }
-}
-
 /// The state of one proposal as its bottle's agent may see it.
-enum Seen {
+pub(crate) enum Seen {
     Pending,
     Claimed,
     Decided(Arc<Answer>),
@@ -176,61 +107,6 @@ impl Queue {
         self.db()
             .read(move |connection| Box::pin(undelivered(connection, queue)))
             .await
-    }
-
-    /// Takes a proposal of an agent's tool back, unless its decision has begun. Ends every hold on it.
-    pub async fn proposal_withdraw(&self, id: &str) -> Result<Withdrawal, StoreError> {
-        let Some(id) = parse_id(id) else {
-            return Ok(Withdrawal::Unknown);
-        };
-        let (queue, told) = (self.clone(), self.clone());
-        let then = move |done: &Withdrawal| {
-            if matches!(done, Withdrawal::Withdrawn) {
-                told.end_withdrawn(id);
-            }
-        };
-        self.db()
-            .write_then(move |connection| Box::pin(withdraw(connection, queue, id)), then)
-            .await
-    }
-
-    /// Withdraws a proposal that only its opener knows of.
-    pub(crate) fn withdraw_unshared(&self, id: Uuid) {
-        let (queue, told) = (self.clone(), self.clone());
-        let then = move |withdrawn: &bool| {
-            if *withdrawn {
-                told.end_withdrawn(id);
-            }
-        };
-        self.db().write_later(
-            move |connection| Box::pin(withdraw_unshared(connection, queue, id)),
-            then,
-        );
-    }
-
-    fn end_withdrawn(&self, id: Uuid) {
-        self.holds().end(id, &End::Withdrawn);
-        self.holds().forget(id);
-        self.ring();
-    }
-
-    /// Archives a delivered proposal; `taken` keeps its decision from others until that is done. Deliveries
-    /// that come close together share one job.
-    pub(crate) fn archive_later(&self, id: Uuid, taken: Taken) {
-        if !self.holds().delivered(id, taken) {
-            return;
-        }
-        let (archiving, holds) = (Archiving::new(self.holds()), Arc::clone(self.holds()));
-        self.db().write_later(
-            move |connection| {
-                Box::pin(async move {
-                    let ids = archiving.begin();
-                    archive(connection, &ids).await?;
-                    Ok(ids)
-                })
-            },
-            move |ids: &Vec<Uuid>| holds.archived(ids),
-        );
     }
 }
 
@@ -309,50 +185,6 @@ async fn count_join(connection: &mut Connection, id: Uuid) -> Result<(), StoreEr
     Ok(())
 }
 
-async fn joined(connection: &mut Connection, id: Uuid) -> Result<bool, StoreError> {
-    let query = "SELECT EXISTS (SELECT 1 FROM supervise_joins WHERE proposal_id = ?)";
-    Ok(sqlx::query_scalar(query)
-        .bind(id.to_string())
-        .fetch_one(&mut connection.sql)
-        .await?)
-}
-
-async fn reached(
-    connection: &mut Connection,
-    queue: &Queue,
-    proposal: &Proposal,
-    limits: Limits,
-) -> Result<Option<Limit>, StoreError> {
-    if limits.max_pending > 0 && count_pending(connection).await? >= limits.max_pending {
-        return Ok(Some(Limit::Pending(limits.max_pending)));
-    }
-    if limits.max_queue_bytes > 0 {
-        let bytes = used_bytes(connection).await? + proposal.proposed_file.len() as u64;
-        if bytes > limits.max_queue_bytes {
-            return Ok(Some(Limit::QueueBytes(limits.max_queue_bytes)));
-        }
-    }
-    if !queue.rate().admit(Instant::now(), limits.max_per_minute) {
-        return Ok(Some(Limit::PerMinute(limits.max_per_minute)));
-    }
-    Ok(None)
-}
-
-async fn count_pending(connection: &mut Connection) -> Result<u64, StoreError> {
-    let query = "SELECT count(*) FROM supervise_proposals p
-        WHERE p.archived = 0 AND p.tool IN ('egress-allow', 'egress-block', 'capability-block')
-        AND NOT EXISTS (SELECT 1 FROM supervise_responses r WHERE r.proposal_id = p.id AND r.archived = 0)";
-    let count: i64 = sqlx::query_scalar(query).fetch_one(&mut connection.sql).await?;
-    Ok(count.unsigned_abs())
-}
-
-async fn used_bytes(connection: &mut Connection) -> Result<u64, StoreError> {
-    let query = "SELECT (page_count - freelist_count) * page_size
-        FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
-    let bytes: i64 = sqlx::query_scalar(query).fetch_one(&mut connection.sql).await?;
-    Ok(bytes.unsigned_abs())
-}
-
 /// Refuses a text that would be written but never read back.
 pub(crate) fn check_length(what: &'static str, text: &str) -> Result<(), StoreError> {
     if text.len() > MAX_TEXT_BYTES {
@@ -387,7 +219,7 @@ pub(crate) async fn insert(connection: &mut Connection, proposal: &Proposal) -> 
     }
 }
 
-async fn see(
+pub(crate) async fn see(
     connection: &mut Connection,
     queue: &Queue,
     id: Uuid,
@@ -422,28 +254,6 @@ async fn see(
     })
 }
 
-async fn withdraw(connection: &mut Connection, queue: Queue, id: Uuid) -> Result<Withdrawal, StoreError> {
-    Ok(match see(connection, &queue, id, Tool::is_agents).await? {
-        Seen::Pending => {
-            archive_withdrawn(connection, id).await?;
-            Withdrawal::Withdrawn
-        }
-        Seen::Claimed => Withdrawal::BeingDecided,
-        Seen::Decided(answer) => Withdrawal::Decided(Delivery::new(&queue, id, answer)),
-        Seen::Withdrawn => Withdrawal::Withdrawn,
-        Seen::Unknown => Withdrawal::Unknown,
-    })
-}
-
-async fn withdraw_unshared(connection: &mut Connection, queue: Queue, id: Uuid) -> Result<bool, StoreError> {
-    let shared = queue.holds().is_told(id) || joined(connection, id).await?;
-    if shared || !matches!(see(connection, &queue, id, Tool::is_agents).await?, Seen::Pending) {
-        return Ok(false);
-    }
-    archive_withdrawn(connection, id).await?;
-    Ok(true)
-}
-
 async fn undelivered(connection: &mut Connection, queue: Queue) -> Result<Vec<Undelivered>, StoreError> {
     let query = concat!(
         "SELECT ",
@@ -473,48 +283,4 @@ async fn undelivered(connection: &mut Connection, queue: Queue) -> Result<Vec<Un
         })
     };
     Ok(rows.iter().filter_map(read).collect())
-}
-
-async fn archive(connection: &mut Connection, ids: &[Uuid]) -> Result<(), StoreError> {
-    let list = row::id_list(ids);
-    for statement in [
-        "UPDATE supervise_proposals SET archived = 1
-            WHERE archived = 0 AND id IN (SELECT value FROM json_each(?))",
-        "UPDATE supervise_responses SET archived = 1
-            WHERE archived = 0 AND proposal_id IN (SELECT value FROM json_each(?))",
-    ] {
-        sqlx::query(statement)
-            .bind(&list)
-            .execute(&mut connection.sql)
-            .await?;
-    }
-    Ok(())
-}
-
-async fn archive_withdrawn(connection: &mut Connection, id: Uuid) -> Result<(), StoreError> {
-    archive(connection, &[id]).await?;
-    let query = "INSERT OR IGNORE INTO supervise_withdrawals (proposal_id, withdrawn_at) VALUES (?, ?)";
-    sqlx::query(query)
-        .bind(id.to_string())
-        .bind(now_timestamp())
-        .execute(&mut connection.sql)
-        .await?;
-    retention::delete_old(connection).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rate_is_counted_over_sixty_seconds() {
-        let window = RateWindow::default();
-        let start = Instant::now();
-        let after = |seconds| start + Duration::from_secs(seconds);
-        assert!(window.admit(after(0), 2) && window.admit(after(30), 2));
-        assert!(!window.admit(after(59), 2));
-        assert!(window.admit(after(60), 2));
-        assert!(!window.admit(after(61), 2));
-        assert!(window.admit(after(61), 0));
-    }
 }

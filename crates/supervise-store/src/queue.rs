@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use supervise_core::{QUEUE_DB_FILENAME, SafeLine, Slug};
 
-use crate::asks::RateWindow;
 use crate::connection::{Access, Connection};
 use crate::error::StoreError;
 use crate::guard::{self, Identity};
 use crate::hold::Holds;
+use crate::limits::RateWindow;
 use crate::mount;
 use crate::schema::QUEUE;
 use crate::task::Db;

@@ -1,0 +1,145 @@
+//! A decision's two transactions in the queue: the claim that begins it, and the answer that ends it.
+
+use std::sync::Arc;
+
+use supervise_core::{Digest, Proposal, Response, Slug, now_timestamp};
+
+use crate::connection::Connection;
+use crate::decisions::DecisionRequest;
+use crate::error::{DecisionError, StoreError};
+use crate::hold::Answer;
+use crate::inbox::{self, State};
+use crate::intents::{AuditedAs, Intent};
+use crate::queue::Queue;
+
+impl Queue {
+    /// One transaction: still pending, digest as shown, the claim.
+    pub(crate) async fn claim(
+        &self,
+        request: &DecisionRequest,
+        token: &str,
+    ) -> Result<Proposal, DecisionError> {
+        let (slug, id, digest) = (self.slug().clone(), request.id.clone(), request.digest);
+        let token = token.to_owned();
+        self.db()
+            .write(move |connection| Box::pin(claim(connection, slug, id, digest, token)))
+            .await?
+    }
+
+    pub(crate) async fn claim_release(&self, token: &str) -> Result<(), StoreError> {
+        let token = token.to_owned();
+        let query = "DELETE FROM supervise_claims WHERE token = ?";
+        self.db()
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(query)
+                        .bind(token)
+                        .execute(&mut connection.sql)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// One transaction: the claim goes, the response and its outcome come.
+    pub(crate) async fn answer(&self, intent: &Intent, audited: AuditedAs) -> Result<(), StoreError> {
+        let (intent, queue) = (intent.clone(), self.clone());
+        let given = Arc::new(intent.answer(audited));
+        // Our own commits don't move the data version: callers held through this very handle are told here.
+        let then = move |_: &()| queue.holds().decided(&given);
+        self.db()
+            .write_then(
+                move |connection| Box::pin(answer(connection, intent, audited)),
+                then,
+            )
+            .await
+    }
+}
+
+impl Intent {
+    fn answer(&self, audited: AuditedAs) -> Answer {
+        let response = Response {
+            proposal_id: self.proposal_id.clone(),
+            status: self.status,
+            notes: self.notes.clone(),
+            final_file: self.final_file.clone(),
+        };
+        Answer {
+            response,
+            applied: Some(audited.applied),
+        }
+    }
+}
+
+async fn claim(
+    connection: &mut Connection,
+    slug: Slug,
+    id: String,
+    digest: Digest,
+    token: String,
+) -> Result<Result<Proposal, DecisionError>, StoreError> {
+    let Some(found) = inbox::find(connection, slug, id.clone())
+        .await?
+        .into_iter()
+        .find(|f| f.id() == id)
+    else {
+        return Ok(Err(DecisionError::NoSuch));
+    };
+    let proposal = found.listed.proposal;
+    match found.state {
+        State::Decided(answer) => return Ok(Err(DecisionError::Already(answer.response.status))),
+        State::Withdrawn => return Ok(Err(DecisionError::Withdrawn)),
+        State::Unreadable => return Ok(Err(DecisionError::Unreadable)),
+        State::BeingDecided => return Ok(Err(DecisionError::BeingDecided)),
+        State::Pending if proposal.digest() != digest => {
+            return Ok(Err(DecisionError::Changed {
+                found: Box::new(proposal),
+            }));
+        }
+        State::Pending => {}
+    }
+    let query = "INSERT INTO supervise_claims (proposal_id, token, claimed_at) VALUES (?1, ?2, ?3)
+        RETURNING proposal_id = ?1 AND token = ?2";
+    let same: bool = sqlx::query_scalar(query)
+        .bind(id)
+        .bind(token)
+        .bind(now_timestamp())
+        .fetch_one(&mut connection.sql)
+        .await?;
+    if same {
+        Ok(Ok(proposal))
+    } else {
+        Err(StoreError::Altered("the claim"))
+    }
+}
+
+async fn answer(connection: &mut Connection, intent: Intent, audited: AuditedAs) -> Result<(), StoreError> {
+    let release = "DELETE FROM supervise_claims WHERE token = ?";
+    sqlx::query(release)
+        .bind(&intent.token)
+        .execute(&mut connection.sql)
+        .await?;
+    let outcome = "INSERT OR REPLACE INTO supervise_outcomes (proposal_id, applied) VALUES (?, ?)";
+    let applied = if audited.applied { "yes" } else { "no" };
+    sqlx::query(outcome)
+        .bind(&intent.proposal_id)
+        .bind(applied)
+        .execute(&mut connection.sql)
+        .await?;
+    let respond =
+        "INSERT INTO supervise_responses (proposal_id, status, notes, final_file) VALUES (?1, ?2, ?3, ?4)
+        RETURNING proposal_id = ?1 AND status = ?2 AND notes = ?3 AND final_file IS ?4 AND archived = 0";
+    let same: bool = sqlx::query_scalar(respond)
+        .bind(intent.proposal_id)
+        .bind(intent.status.name())
+        .bind(intent.notes)
+        .bind(intent.final_file)
+        .fetch_one(&mut connection.sql)
+        .await?;
+    if same {
+        Ok(())
+    } else {
+        Err(StoreError::Altered("the response"))
+    }
+}
