@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use supervise_core::{Plan, Root, SafeLine, SafeText, Slug};
 use supervise_store::{AuditFilter, Host, Verdict};
+use tokio::time::timeout;
 
 use self::agent::Agent;
 use self::sidecar::Sidecar;
@@ -31,6 +32,7 @@ It uses a temporary directory and a free port on this machine, and removes every
 const SLUG: &str = "demo";
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
+const TOLD_WITHIN: Duration = Duration::from_secs(10);
 
 /// Show the whole thing at work: an agent asks, you decide, the agent is told
 #[derive(Debug, clap::Args)]
@@ -77,9 +79,9 @@ async fn play(session: &Session<'_>, program: &std::path::Path) -> Result<(), Cl
         // Left undecided; a sidecar that stops answers so.
         sidecar.stop();
     }
-    let told = call
-        .await
-        .map_err(|source| CliError::failed("the agent stopped").because(source))??;
+    let late = |_| CliError::failed("the decision did not reach the agent");
+    let told = timeout(TOLD_WITHIN, call).await.map_err(late)?;
+    let told = told.map_err(|source| CliError::failed("the agent stopped").because(source))??;
     step(session, 5, "The agent's call returns. It was told:");
     quote(session, Line::of_text(&SafeText::new(told.trim_end())));
 
@@ -142,9 +144,7 @@ async fn arrival(session: &Session<'_>) -> Result<Item, CliError> {
             "the agent's question did not arrive in the queue",
         ))
     };
-    tokio::time::timeout(ARRIVES_WITHIN, arrives)
-        .await
-        .unwrap_or_else(late)
+    timeout(ARRIVES_WITHIN, arrives).await.unwrap_or_else(late)
 }
 
 /// The same path as `review`; with nobody at the terminal the demonstration approves by itself.
