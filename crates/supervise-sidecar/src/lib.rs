@@ -11,6 +11,7 @@
 mod answer;
 mod call;
 mod config;
+mod exchange;
 mod healthcheck;
 mod hold;
 mod http;
@@ -20,12 +21,14 @@ mod program;
 mod routes;
 mod rpc;
 mod server;
+mod settings;
 mod sidecar;
 
-pub use config::{
-    ALLOWED_HOSTS, BIND, BOTTLE_SLUG, Config, ConfigError, DEBUG, EGRESS_PROXY_URL, MAX_CONNECTIONS,
-    MAX_PENDING, MAX_PER_MINUTE, MAX_QUEUE_BYTES, PORT, QUEUE_DIR, RESPONSE_TIMEOUT,
-};
+pub use config::{Config, ConfigError};
 pub use program::run;
 pub use routes::{ProxyUrl, ProxyUrlError};
 pub use server::serve;
+pub use settings::{
+    ALLOWED_HOSTS, BIND, BOTTLE_SLUG, DEBUG, EGRESS_PROXY_URL, MAX_CONNECTIONS, MAX_PENDING, MAX_PER_MINUTE,
+    MAX_QUEUE_BYTES, PORT, QUEUE_DIR, RESPONSE_TIMEOUT,
+};

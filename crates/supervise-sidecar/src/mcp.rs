@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use catalogue::{Catalogue, server_meta};
 
-use crate::call::{Caller, Reply, Served};
+use crate::exchange::{Caller, Reply, Served};
 use crate::rpc::{self, Id, Message, Problem};
 use crate::sidecar::Sidecar;
 

@@ -12,9 +12,10 @@ use supervise_store::Queue;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{Config, SETTINGS};
+use crate::config::Config;
 use crate::healthcheck;
 use crate::server::serve;
+use crate::settings::SETTINGS;
 
 /// What went wrong is not the program's to repair: usage or configuration.
 const USAGE: u8 = 2;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::call::{Reply, Waiting};
+use crate::exchange::{Reply, Waiting};
 use crate::rpc::to_json;
 
 /// Between two signs of life. The most impatient client gives up after 60 s.

@@ -12,7 +12,7 @@ use hyper::{Response, StatusCode};
 
 use super::events::{Event, Events};
 use super::link::Link;
-use crate::call::{Reply, Waiting};
+use crate::exchange::{Reply, Waiting};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");

@@ -12,7 +12,7 @@ use super::body::{self, Body, BodyError};
 use super::gate::{self, Stop};
 use super::link::Link;
 use super::reply::{self, ReplyResponse};
-use crate::call::{Caller, Form, Served, Waiting};
+use crate::exchange::{Caller, Form, Served, Waiting};
 use crate::mcp;
 use crate::sidecar::Sidecar;
 

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use super::{
     Generation, LEGACY_REVISIONS, MODERN_REVISION, VERSION_HEADER, header, unknown_method, unsupported,
 };
-use crate::call::{self, Caller, Reply, Served, Voice};
+use crate::call;
+use crate::exchange::{Caller, Reply, Served, Voice};
 use crate::rpc::{Id, Problem};
 use crate::sidecar::Sidecar;
 

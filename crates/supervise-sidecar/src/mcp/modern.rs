@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::{
     Generation, MODERN_REVISION, VERSION_HEADER, VERSION_KEY, header, meta, unknown_method, unsupported,
 };
-use crate::call::{self, Caller, Reply, Served, Voice};
+use crate::call;
+use crate::exchange::{Caller, Reply, Served, Voice};
 use crate::rpc::{self, Id, Problem};
 use crate::sidecar::Sidecar;
 

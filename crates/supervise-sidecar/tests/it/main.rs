@@ -1,8 +1,5 @@
 //! The sidecar over real sockets and a real database, one module per promise.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that fails should panic where it fails, in its helpers too"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that fails should panic where it fails")]
 
 mod answers;
 mod bottle;
