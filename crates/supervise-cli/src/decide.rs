@@ -45,7 +45,7 @@ impl Desk<'_> {
         let diff_of = request.verdict.clone();
         let claimed = host.decision_claim(lock, &queue, request).await?;
         let diff = diff(claimed.proposal(), &diff_of);
-        let intended = claimed.intend(diff).await?;
+        let intended = claimed.intend(diff, None).await?;
         // Nothing is configured to be changed by a decision, so there is nothing between intent and audit.
         let audited = intended.audit(false).await?;
         audited.answer().await

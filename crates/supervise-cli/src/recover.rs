@@ -82,7 +82,7 @@ pub(crate) async fn recover(
     lock: &BottleLock,
     queue: &Queue,
 ) -> Result<(), StoreError> {
-    for recovered in host.recover(lock, queue).await? {
+    for recovered in host.recover(lock, queue).await?.recovered {
         let id = SafeLine::new(&recovered.id);
         let what = match recovered.what {
             RecoveredAs::Finished(status) => line!["finished an interrupted decision: ", id, " is ", status],

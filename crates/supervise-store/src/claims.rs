@@ -60,7 +60,7 @@ impl Queue {
 impl Intent {
     fn answer(&self, audited: AuditedAs) -> Answer {
         let response = Response {
-            proposal_id: self.proposal_id.clone(),
+            proposal_id: self.proposal.id.clone(),
             status: self.status,
             notes: self.notes.clone(),
             final_file: self.final_file.clone(),
@@ -123,7 +123,7 @@ async fn answer(connection: &mut Connection, intent: Intent, audited: AuditedAs)
     let outcome = "INSERT OR REPLACE INTO supervise_outcomes (proposal_id, applied) VALUES (?, ?)";
     let applied = if audited.applied { "yes" } else { "no" };
     sqlx::query(outcome)
-        .bind(&intent.proposal_id)
+        .bind(&intent.proposal.id)
         .bind(applied)
         .execute(&mut connection.sql)
         .await?;
@@ -131,7 +131,7 @@ async fn answer(connection: &mut Connection, intent: Intent, audited: AuditedAs)
         "INSERT INTO supervise_responses (proposal_id, status, notes, final_file) VALUES (?1, ?2, ?3, ?4)
         RETURNING proposal_id = ?1 AND status = ?2 AND notes = ?3 AND final_file IS ?4 AND archived = 0";
     let same: bool = sqlx::query_scalar(respond)
-        .bind(intent.proposal_id)
+        .bind(intent.proposal.id)
         .bind(intent.status.name())
         .bind(intent.notes)
         .bind(intent.final_file)

@@ -66,14 +66,14 @@ impl Verdict {
 struct Course {
     host: Host,
     queue: Queue,
-    lock: BottleLock,
-    proposal: Proposal,
+    _lock: BottleLock,
 }
 
 /// Step 2 is done: nobody else can decide or withdraw the proposal.
 #[derive(Debug)]
 pub struct Claimed {
     course: Course,
+    proposal: Proposal,
     token: String,
     request: DecisionRequest,
 }
@@ -83,6 +83,18 @@ pub struct Claimed {
 pub struct Intended {
     course: Course,
     intent: Intent,
+    standing: Standing,
+}
+
+/// Whether a decision can still be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The claim is there and the proposal is what was decided on.
+    Ours,
+    /// The answer is there.
+    Answered,
+    /// The row is gone, was changed, or somebody removed the claim.
+    Lost,
 }
 
 /// Step 5 is done: the decision is in the audit log.
@@ -129,11 +141,11 @@ impl Host {
         let course = Course {
             host: self.clone(),
             queue: queue.clone(),
-            lock,
-            proposal,
+            _lock: lock,
         };
         Ok(Claimed {
             course,
+            proposal,
             token,
             request,
         })
@@ -143,50 +155,128 @@ impl Host {
 impl Claimed {
     /// The proposal as it is stored.
     pub fn proposal(&self) -> &Proposal {
-        &self.course.proposal
+        &self.proposal
     }
 
-    /// Step 3: writes down the whole decision, with the audit's `diff`, before anything happens.
-    pub async fn intend(self, diff: String) -> Result<Intended, DecisionError> {
+    /// Step 3: writes down the whole decision before anything happens: the audit's `diff`, and the `effect` in
+    /// whatever words the caller needs to finish or undo it after a crash.
+    pub async fn intend(self, diff: String, effect: Option<String>) -> Result<Intended, DecisionError> {
         let Claimed {
             course,
+            proposal,
             token,
             request,
         } = self;
         let intent = Intent {
             token,
-            slug: course.lock.slug().clone(),
-            proposal_id: request.id,
+            slug: course.queue.slug().clone(),
             digest: request.digest.to_string(),
             status: request.verdict.status(),
             notes: request.notes,
-            final_file: request.verdict.final_file(&course.proposal),
+            final_file: request.verdict.final_file(&proposal),
+            proposal,
             diff,
             operator: request.operator,
             via: request.via,
+            effect,
             audited: None,
         };
-        if let Err(error) = course.host.intent_insert(intent.clone()).await {
-            // Nothing has happened yet: the proposal goes back to whoever decides next.
-            course.queue.claim_release(&intent.token).await?;
-            return Err(error.into());
+        match course.host.intent_insert(intent.clone()).await {
+            Ok(()) => Ok(Intended {
+                course,
+                intent,
+                standing: Standing::Ours,
+            }),
+            Err(error) => {
+                // Nothing has happened yet: the proposal goes back to whoever decides next.
+                course.queue.claim_release(&intent.token).await?;
+                Err(error.into())
+            }
         }
-        Ok(Intended { course, intent })
+    }
+
+    /// Gives the proposal back undecided.
+    pub async fn release(self) -> Result<(), StoreError> {
+        self.course.queue.claim_release(&self.token).await
     }
 }
 
 impl Intended {
-    /// Step 5: appends the audit entry.
+    pub(crate) fn found(
+        host: &Host,
+        queue: &Queue,
+        lock: &BottleLock,
+        intent: Intent,
+        standing: Standing,
+    ) -> Self {
+        let course = Course {
+            host: host.clone(),
+            queue: queue.clone(),
+            _lock: lock.clone(),
+        };
+        Intended {
+            course,
+            intent,
+            standing,
+        }
+    }
+
+    /// The proposal as it was claimed.
+    pub fn proposal(&self) -> &Proposal {
+        &self.intent.proposal
+    }
+
+    /// The decision.
+    pub fn status(&self) -> Status {
+        self.intent.status
+    }
+
+    /// What was written down as the effect.
+    pub fn effect(&self) -> Option<&str> {
+        self.intent.effect.as_deref()
+    }
+
+    /// Whether it can still be answered. If not, the effect must be undone and the decision failed.
+    pub fn is_answerable(&self) -> bool {
+        self.standing == Standing::Ours
+    }
+
+    /// Step 5: appends the audit entry. The effect, if there is one, has succeeded.
     pub async fn audit(self, applied: bool) -> Result<Audited, DecisionError> {
-        let Intended { course, intent } = self;
-        match course.host.intent_audit(&intent, &course.proposal, applied).await {
+        let Intended { course, intent, .. } = self;
+        match course.host.intent_audit(&intent, applied).await {
             Ok(audited) => Ok(Audited {
                 course,
                 intent,
                 audited,
             }),
-            Err(error) => Err(course.take_back(&intent, error).await),
+            Err(error) if intent.effect.is_none() => Err(course.take_back(&intent, error).await),
+            // The effect stands: the intent is kept, and the next to take the lock comes back to it.
+            Err(source) => Err(DecisionError::Unfinished {
+                status: intent.status,
+                source,
+            }),
         }
+    }
+
+    /// Instead of step 5: the effect has failed and is rolled back. The audit says why, and the proposal is
+    /// pending again. Returns the entry.
+    pub async fn fail(self, why: &str) -> Result<i64, DecisionError> {
+        let Intended { course, intent, .. } = self;
+        let audit_id = course.host.intent_fail(&intent, why).await?;
+        // A claim that stays is released by the next to take the lock.
+        let _ = course.queue.claim_release(&intent.token).await;
+        course.queue.ring();
+        Ok(audit_id)
+    }
+
+    /// Instead of step 5: nothing was done, and the proposal is pending again.
+    pub async fn undo(self) -> Result<(), DecisionError> {
+        let Intended { course, intent, .. } = self;
+        course.host.intent_delete(&intent.token).await?;
+        let _ = course.queue.claim_release(&intent.token).await;
+        course.queue.ring();
+        Ok(())
     }
 }
 
@@ -207,19 +297,18 @@ impl Course {
 
     /// The answer was refused, which no later try will change; or it failed, and will be finished later.
     async fn give_up(&self, intent: &Intent, error: StoreError) -> DecisionError {
+        let unfinished = |source| DecisionError::Unfinished {
+            status: intent.status,
+            source,
+        };
         if !error.spares_transaction() {
-            return DecisionError::Unfinished {
-                status: intent.status,
-                source: error,
-            };
+            return unfinished(error);
         }
-        match self.host.intent_fail(intent, &error.to_string()).await {
-            Ok(()) => error.into(),
-            Err(source) => DecisionError::Unfinished {
-                status: intent.status,
-                source,
-            },
+        if let Err(source) = self.host.intent_fail(intent, &error.to_string()).await {
+            return unfinished(source);
         }
+        let _ = self.queue.claim_release(&intent.token).await;
+        error.into()
     }
 }
 
@@ -239,7 +328,7 @@ impl Audited {
         // The decision stands; an intent left behind is cleared by the next to take the lock.
         let _ = course.host.intent_delete(&intent.token).await;
         Ok(Decided {
-            id: intent.proposal_id,
+            id: intent.proposal.id,
             slug: intent.slug,
             status: intent.status,
             applied: audited.applied,

@@ -1,7 +1,5 @@
 //! The operator's side of a queue: what is pending, and finding one proposal by its id.
 
-use std::collections::HashMap;
-
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use supervise_core::{Proposal, Slug};
@@ -120,32 +118,39 @@ macro_rules! listable {
     };
 }
 
+macro_rules! odd {
+    () => {
+        "p.archived = 0 AND NOT (typeof(p.id) = 'text' AND length(p.id) = 36 AND p.bottle_slug = ?1) \
+         AND NOT EXISTS (SELECT 1 FROM supervise_responses r WHERE r.proposal_id = p.id AND r.archived = 0)"
+    };
+}
+
+macro_rules! bytes {
+    () => {
+        "coalesce(octet_length(p.proposed_file) + octet_length(p.justification), 0)"
+    };
+}
+
 async fn page(connection: &mut Connection, slug: Slug) -> Result<Page, StoreError> {
-    let mut page = Page::default();
     if !connection.tables.shared {
-        return Ok(page);
+        return Ok(Page::default());
     }
-    let joins = joins(connection).await?;
-    page.claimed = claimed(connection).await?;
-    page.hidden = hidden(connection, &slug).await?;
-    page.total = count(connection, &slug).await?;
-    let query = concat!(
-        "SELECT p.rowid, ",
-        proposal_columns!(),
-        " FROM supervise_proposals p WHERE ",
-        listable!(),
-        " ORDER BY p.arrival_timestamp, p.id LIMIT ?2"
-    );
-    let rows = fitting(connection, &slug).await?;
-    let rows = sqlx::query(query)
-        .bind(slug.as_str())
-        .bind(rows)
-        .fetch_all(&mut connection.sql)
-        .await?;
-    for row in rows {
-        match row::proposal(&row, 1, &slug) {
+    let overview = overview(connection, &slug).await?;
+    let hidden = if overview.odd > 0 {
+        hidden(connection, &slug).await?
+    } else {
+        Vec::new()
+    };
+    let mut page = Page {
+        proposals: Vec::new(),
+        total: overview.listable.unsigned_abs(),
+        hidden,
+        claimed: overview.claimed,
+    };
+    for row in rows(connection, &slug, &overview).await? {
+        match row::proposal(&row, 2, &slug) {
             Ok(proposal) => {
-                let joined = joins.get(&proposal.id).copied().unwrap_or(0);
+                let joined = row.try_get::<i64, _>(1)?.unsigned_abs();
                 page.proposals.push(Listed { proposal, joined });
             }
             Err(reason) => {
@@ -160,10 +165,101 @@ async fn page(connection: &mut Connection, slug: Slug) -> Result<Page, StoreErro
     Ok(page)
 }
 
+/// Everything about a bottle that fits into one row: `list` asks it of each.
+struct Overview {
+    listable: i64,
+    bytes: i64,
+    odd: i64,
+    claimed: bool,
+}
+
+async fn overview(connection: &mut Connection, slug: &Slug) -> Result<Overview, StoreError> {
+    macro_rules! select {
+        ($claimed:literal) => {
+            concat!(
+                "SELECT (SELECT count(*) FROM supervise_proposals p WHERE ",
+                listable!(),
+                "), ",
+                "(SELECT coalesce(sum(",
+                bytes!(),
+                "), 0) FROM supervise_proposals p WHERE ",
+                listable!(),
+                "), ",
+                "(SELECT count(*) FROM supervise_proposals p WHERE ",
+                odd!(),
+                "), ",
+                $claimed
+            )
+        };
+    }
+    let query = if connection.tables.own {
+        select!("EXISTS (SELECT 1 FROM supervise_claims)")
+    } else {
+        select!("0")
+    };
+    let read = |row: SqliteRow| {
+        Ok(Overview {
+            listable: row.try_get(0)?,
+            bytes: row.try_get(1)?,
+            odd: row.try_get(2)?,
+            claimed: row.try_get(3)?,
+        })
+    };
+    Ok(sqlx::query(query)
+        .bind(slug.as_str())
+        .try_map(read)
+        .fetch_one(&mut connection.sql)
+        .await?)
+}
+
+async fn rows(
+    connection: &mut Connection,
+    slug: &Slug,
+    overview: &Overview,
+) -> Result<Vec<SqliteRow>, StoreError> {
+    macro_rules! select {
+        ($joined:literal) => {
+            concat!(
+                "SELECT p.rowid, ",
+                $joined,
+                ", ",
+                proposal_columns!(),
+                " FROM supervise_proposals p WHERE ",
+                listable!(),
+                " ORDER BY p.arrival_timestamp, p.id LIMIT ?2"
+            )
+        };
+    }
+    if overview.listable == 0 {
+        return Ok(Vec::new());
+    }
+    let fits = overview.listable <= MAX_LISTED && overview.bytes <= MAX_PAGE_BYTES;
+    let limit = if fits {
+        MAX_LISTED
+    } else {
+        fitting(connection, slug).await?
+    };
+    let query = if connection.tables.own {
+        select!(
+            "coalesce((SELECT iif(typeof(j.joined) = 'integer', j.joined, 0) FROM supervise_joins j
+                WHERE j.proposal_id = p.id), 0)"
+        )
+    } else {
+        select!("0")
+    };
+    Ok(sqlx::query(query)
+        .bind(slug.as_str())
+        .bind(limit)
+        .fetch_all(&mut connection.sql)
+        .await?)
+}
+
 /// How many of the oldest proposals fit into a page, by number and by bytes.
 async fn fitting(connection: &mut Connection, slug: &Slug) -> Result<i64, StoreError> {
     let query = concat!(
-        "SELECT coalesce(octet_length(p.proposed_file) + octet_length(p.justification), 0) FROM supervise_proposals p WHERE ",
+        "SELECT ",
+        bytes!(),
+        " FROM supervise_proposals p WHERE ",
         listable!(),
         " ORDER BY p.arrival_timestamp, p.id LIMIT ?2"
     );
@@ -186,9 +282,9 @@ async fn hidden(connection: &mut Connection, slug: &Slug) -> Result<Vec<Hidden>,
     let query = concat!(
         "SELECT p.rowid, ",
         proposal_columns!(),
-        " FROM supervise_proposals p WHERE p.archived = 0",
-        " AND NOT EXISTS (SELECT 1 FROM supervise_responses r WHERE r.proposal_id = p.id AND r.archived = 0)",
-        " AND NOT (typeof(p.id) = 'text' AND length(p.id) = 36 AND p.bottle_slug = ?1) LIMIT ?2"
+        " FROM supervise_proposals p WHERE ",
+        odd!(),
+        " LIMIT ?2"
     );
     let rows = sqlx::query(query)
         .bind(slug.as_str())
@@ -203,40 +299,6 @@ async fn hidden(connection: &mut Connection, slug: &Slug) -> Result<Vec<Hidden>,
         })
     };
     Ok(rows.iter().filter_map(odd).collect())
-}
-
-async fn joins(connection: &mut Connection) -> Result<HashMap<String, u64>, StoreError> {
-    if !connection.tables.own {
-        return Ok(HashMap::new());
-    }
-    let query = "SELECT p.id, iif(typeof(j.joined) = 'integer', j.joined, 0) FROM supervise_proposals p
-        JOIN supervise_joins j ON j.proposal_id = p.id
-        WHERE p.archived = 0 AND typeof(p.id) = 'text' AND length(p.id) = 36 LIMIT 100000";
-    let rows = sqlx::query(query).fetch_all(&mut connection.sql).await?;
-    let read = |row: &SqliteRow| {
-        Some((
-            row.try_get(0).ok()?,
-            row.try_get::<i64, _>(1).ok()?.unsigned_abs(),
-        ))
-    };
-    Ok(rows.iter().filter_map(read).collect())
-}
-
-async fn count(connection: &mut Connection, slug: &Slug) -> Result<u64, StoreError> {
-    let query = concat!("SELECT count(*) FROM supervise_proposals p WHERE ", listable!());
-    let count: i64 = sqlx::query_scalar(query)
-        .bind(slug.as_str())
-        .fetch_one(&mut connection.sql)
-        .await?;
-    Ok(count.unsigned_abs())
-}
-
-async fn claimed(connection: &mut Connection) -> Result<bool, StoreError> {
-    if !connection.tables.own {
-        return Ok(false);
-    }
-    let query = "SELECT EXISTS (SELECT 1 FROM supervise_claims)";
-    Ok(sqlx::query_scalar(query).fetch_one(&mut connection.sql).await?)
 }
 
 pub(crate) async fn find(

@@ -2,7 +2,7 @@
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
-use supervise_core::{ACTION_APPLY_FAILED, AuditEntry, Proposal, Slug, Status, Tool, now_timestamp};
+use supervise_core::{ACTION_APPLY_FAILED, AuditEntry, Component, Proposal, Slug, Status, now_timestamp};
 
 use crate::audit::{self, AuditOrigin};
 use crate::connection::Connection;
@@ -14,7 +14,8 @@ use crate::host::Host;
 pub(crate) struct Intent {
     pub(crate) token: String,
     pub(crate) slug: Slug,
-    pub(crate) proposal_id: String,
+    /// As it was when it was claimed.
+    pub(crate) proposal: Proposal,
     pub(crate) digest: String,
     pub(crate) status: Status,
     pub(crate) notes: String,
@@ -22,6 +23,8 @@ pub(crate) struct Intent {
     pub(crate) diff: String,
     pub(crate) operator: String,
     pub(crate) via: String,
+    /// What the operator's program means to change, in its own words; `None`: nothing.
+    pub(crate) effect: Option<String>,
     /// Set with the audit entry.
     pub(crate) audited: Option<AuditedAs>,
 }
@@ -34,26 +37,39 @@ pub(crate) struct AuditedAs {
 }
 
 impl Intent {
-    fn entry(&self, proposal: &Proposal) -> AuditEntry {
-        let component = proposal
-            .tool
-            .component()
-            .map_or(proposal.tool.name(), |component| component.name());
+    pub(crate) fn id(&self) -> &str {
+        &self.proposal.id
+    }
+
+    fn entry(&self, action: &str, notes: String, diff: String) -> AuditEntry {
+        let tool = self.proposal.tool;
         AuditEntry {
             timestamp: now_timestamp(),
             bottle_slug: self.slug.to_string(),
-            component: component.to_owned(),
-            operator_action: self.status.name().to_owned(),
-            operator_notes: self.notes.clone(),
-            justification: proposal.justification.clone(),
-            diff: self.diff.clone(),
+            component: tool.component().map_or(tool.name(), Component::name).to_owned(),
+            operator_action: action.to_owned(),
+            operator_notes: notes,
+            justification: self.proposal.justification.clone(),
+            diff,
         }
     }
 
-    fn origin(&self, tool: Option<Tool>) -> AuditOrigin {
+    fn decision_entry(&self) -> AuditEntry {
+        self.entry(self.status.name(), self.notes.clone(), self.diff.clone())
+    }
+
+    fn failure_entry(&self, why: &str) -> AuditEntry {
+        let notes = match self.audited {
+            Some(audited) => format!("entry {} was not delivered: {why}", audited.audit_id),
+            None => format!("{} was rolled back: {why}", self.status),
+        };
+        self.entry(ACTION_APPLY_FAILED, notes, String::new())
+    }
+
+    fn origin(&self) -> AuditOrigin {
         AuditOrigin {
-            proposal_id: Some(self.proposal_id.clone()),
-            tool: tool.map(|tool| tool.name().to_owned()),
+            proposal_id: Some(self.proposal.id.clone()),
+            tool: Some(self.proposal.tool.name().to_owned()),
             operator: Some(self.operator.clone()),
             via: Some(self.via.clone()),
             digest: Some(self.digest.clone()),
@@ -84,13 +100,8 @@ impl Host {
     }
 
     /// Appends the audit entry and marks the intent, in one transaction.
-    pub(crate) async fn intent_audit(
-        &self,
-        intent: &Intent,
-        proposal: &Proposal,
-        applied: bool,
-    ) -> Result<AuditedAs, StoreError> {
-        let (entry, origin) = (intent.entry(proposal), intent.origin(Some(proposal.tool)));
+    pub(crate) async fn intent_audit(&self, intent: &Intent, applied: bool) -> Result<AuditedAs, StoreError> {
+        let (entry, origin) = (intent.decision_entry(), intent.origin());
         let token = intent.token.clone();
         self.append_chained(move |connection| {
             Box::pin(async move {
@@ -103,14 +114,15 @@ impl Host {
         .await
     }
 
-    /// The audit says that the operator decided, but the answer can't be given any more: says that too, and
-    /// forgets the intent.
-    pub(crate) async fn intent_fail(&self, intent: &Intent, why: &str) -> Result<(), StoreError> {
-        let (token, why, failed) = (intent.token.clone(), why.to_owned(), intent.clone());
+    /// Appends an entry that says why the decision came to nothing, and forgets the intent. Returns the entry.
+    pub(crate) async fn intent_fail(&self, intent: &Intent, why: &str) -> Result<i64, StoreError> {
+        let (entry, origin) = (intent.failure_entry(why), intent.origin());
+        let token = intent.token.clone();
         self.append_chained(move |connection| {
             Box::pin(async move {
-                fail(connection, &failed, why).await?;
-                delete(&mut connection.sql, &token).await
+                let audit_id = audit::append(connection, &entry, &origin).await?;
+                delete(&mut connection.sql, &token).await?;
+                Ok(audit_id)
             })
         })
         .await
@@ -139,36 +151,14 @@ async fn delete(sql: &mut SqliteConnection, token: &str) -> Result<(), StoreErro
     Ok(())
 }
 
-/// The entry takes component and justification from the one it belongs to.
-async fn fail(connection: &mut Connection, intent: &Intent, why: String) -> Result<(), StoreError> {
-    let Some(audited) = intent.audited else {
-        return Ok(());
-    };
-    let query = "SELECT component, justification FROM supervise_audit_entries WHERE id = ?";
-    let (component, justification): (String, String) = sqlx::query_as(query)
-        .bind(audited.audit_id)
-        .fetch_one(&mut connection.sql)
-        .await?;
-    let entry = AuditEntry {
-        timestamp: now_timestamp(),
-        bottle_slug: intent.slug.to_string(),
-        component,
-        operator_action: ACTION_APPLY_FAILED.to_owned(),
-        operator_notes: format!("entry {} was not delivered: {why}", audited.audit_id),
-        justification,
-        diff: String::new(),
-    };
-    audit::append(connection, &entry, &intent.origin(None)).await?;
-    Ok(())
-}
-
 async fn insert(connection: &mut Connection, intent: Intent) -> Result<(), StoreError> {
-    let query = "INSERT INTO supervise_intents (token, bottle_slug, proposal_id, digest, status, notes,
-        final_file, diff, operator, via) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let query = "INSERT INTO supervise_intents (token, bottle_slug, proposal, digest, status, notes,
+        final_file, diff, operator, via, effect) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let proposal = serde_json::to_string(&intent.proposal).map_err(unreadable)?;
     sqlx::query(query)
         .bind(intent.token)
         .bind(intent.slug.as_str())
-        .bind(intent.proposal_id)
+        .bind(proposal)
         .bind(intent.digest)
         .bind(intent.status.name())
         .bind(intent.notes)
@@ -176,25 +166,33 @@ async fn insert(connection: &mut Connection, intent: Intent) -> Result<(), Store
         .bind(intent.diff)
         .bind(intent.operator)
         .bind(intent.via)
+        .bind(intent.effect)
         .execute(&mut connection.sql)
         .await?;
     Ok(())
 }
 
+/// Marks once only: a step that was given up half-way must not audit what recovery has audited since.
 async fn mark(sql: &mut SqliteConnection, token: &str, audited: AuditedAs) -> Result<(), StoreError> {
-    let query = "UPDATE supervise_intents SET audit_id = ?, applied = ? WHERE token = ?";
+    let query = "UPDATE supervise_intents SET audit_id = ?, applied = ? WHERE token = ? AND audit_id IS NULL";
     let applied = if audited.applied { "yes" } else { "no" };
-    sqlx::query(query)
+    let marked = sqlx::query(query)
         .bind(audited.audit_id)
         .bind(applied)
         .bind(token)
         .execute(sql)
         .await?;
-    Ok(())
+    match marked.rows_affected() {
+        1 => Ok(()),
+        _ => Err(StoreError::Denied(
+            "this decision has come to its end already".to_owned(),
+        )),
+    }
 }
 
 async fn of_bottle(connection: &mut Connection, slug: Slug) -> Result<Vec<Intent>, StoreError> {
-    let query = "SELECT token, proposal_id, digest, status, notes, final_file, diff, operator, via, applied,
+    let query =
+        "SELECT token, proposal, digest, status, notes, final_file, diff, operator, via, effect, applied,
         audit_id FROM supervise_intents WHERE bottle_slug = ? ORDER BY rowid";
     let rows = sqlx::query(query)
         .bind(slug.as_str())
@@ -204,23 +202,28 @@ async fn of_bottle(connection: &mut Connection, slug: Slug) -> Result<Vec<Intent
 }
 
 fn intent(row: &SqliteRow, slug: &Slug) -> Result<Intent, StoreError> {
-    let status: String = row.try_get(3)?;
-    let applied: Option<String> = row.try_get(9)?;
-    let audit_id: Option<i64> = row.try_get(10)?;
+    let (proposal, status): (String, String) = (row.try_get(1)?, row.try_get(3)?);
+    let applied: Option<String> = row.try_get(10)?;
+    let audit_id: Option<i64> = row.try_get(11)?;
     Ok(Intent {
         token: row.try_get(0)?,
         slug: slug.clone(),
-        proposal_id: row.try_get(1)?,
+        proposal: serde_json::from_str(&proposal).map_err(unreadable)?,
         digest: row.try_get(2)?,
-        status: Status::from_name(&status).map_err(|error| StoreError::Corrupt(error.to_string()))?,
+        status: Status::from_name(&status).map_err(unreadable)?,
         notes: row.try_get(4)?,
         final_file: row.try_get(5)?,
         diff: row.try_get(6)?,
         operator: row.try_get(7)?,
         via: row.try_get(8)?,
+        effect: row.try_get(9)?,
         audited: audit_id.map(|audit_id| AuditedAs {
             audit_id,
             applied: applied.as_deref() == Some("yes"),
         }),
     })
+}
+
+fn unreadable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unreadable(format!("an interrupted decision: {error}"))
 }

@@ -66,4 +66,4 @@ pub use inbox::{Found, Hidden, Listed, Page, State};
 pub use limits::{Limit, Limits};
 pub use lock::BottleLock;
 pub use queue::Queue;
-pub use recovery::{Recovered, RecoveredAs};
+pub use recovery::{Recovered, RecoveredAs, Recovery};

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -12,11 +13,11 @@ use crate::guard;
 
 const RETRY_EVERY: Duration = Duration::from_millis(2);
 
-/// The right to decide in one bottle, given back when dropped.
-#[derive(Debug)]
+/// The right to decide in one bottle, given back when the last clone is dropped.
+#[derive(Debug, Clone)]
 pub struct BottleLock {
     slug: Slug,
-    _file: File,
+    _file: Arc<File>,
 }
 
 impl BottleLock {
@@ -29,14 +30,14 @@ impl BottleLock {
         let file = open(path)?;
         Ok(try_lock(&file, path)?.then(|| BottleLock {
             slug: slug.clone(),
-            _file: file,
+            _file: Arc::new(file),
         }))
     }
 
     pub(crate) async fn take(path: &Path, slug: &Slug, patience: Duration) -> Result<BottleLock, StoreError> {
         Ok(BottleLock {
             slug: slug.clone(),
-            _file: lock(path, patience).await?,
+            _file: Arc::new(lock(path, patience).await?),
         })
     }
 }

@@ -4,9 +4,10 @@
 //! Before its audit entry a decision can still go either way; behind it the operator's word stands and
 //! only the answer is missing.
 
-use supervise_core::{Digest, Proposal, Status, is_proposal_id};
+use supervise_core::{Digest, Status, is_proposal_id};
 
 use crate::connection::Connection;
+use crate::decisions::{Intended, Standing};
 use crate::error::StoreError;
 use crate::host::Host;
 use crate::inbox::{self, Found, State};
@@ -32,33 +33,56 @@ pub enum RecoveredAs {
     Undone,
 }
 
+/// What was found when a bottle was locked.
+#[derive(Debug, Default)]
+pub struct Recovery {
+    /// What has come to its end.
+    pub recovered: Vec<Recovered>,
+    /// What has an effect that only the caller can finish or undo. Each must be audited and answered, failed,
+    /// or undone before anything else is decided in the bottle.
+    pub unfinished: Vec<Intended>,
+}
+
 impl Host {
     /// Finishes or undoes the bottle's interrupted decisions. Call it right after taking the lock.
-    pub async fn recover(&self, lock: &BottleLock, queue: &Queue) -> Result<Vec<Recovered>, StoreError> {
+    pub async fn recover(&self, lock: &BottleLock, queue: &Queue) -> Result<Recovery, StoreError> {
+        let mut recovery = Recovery::default();
         if lock.slug() != queue.slug() {
-            return Ok(Vec::new());
+            return Ok(recovery);
         }
-        let mut recovered = Vec::new();
+        let mut kept = Vec::new();
         for intent in self.intents(lock.slug()).await? {
-            let id = intent.proposal_id.clone();
-            if let Some(what) = self.recover_intent(queue, intent).await? {
-                recovered.push(Recovered { id, what });
+            let standing = queue.standing(&intent).await?;
+            if intent.effect.is_some() && intent.audited.is_none() {
+                kept.push(intent.token.clone());
+                recovery
+                    .unfinished
+                    .push(Intended::found(self, queue, lock, intent, standing));
+                continue;
             }
+            let id = intent.id().to_owned();
+            let what = self.recover_intent(queue, intent, standing).await?;
+            recovery.recovered.extend(what.map(|what| Recovered { id, what }));
         }
-        // What is claimed now has no intent: its decision ended before anything was written down.
-        let undone = queue.claims_release_all().await?;
-        recovered.extend(undone.into_iter().map(|id| Recovered {
+        // What else is claimed has no intent: its decision ended before anything was written down.
+        let undone = queue.claims_release_but(kept).await?;
+        recovery.recovered.extend(undone.into_iter().map(|id| Recovered {
             id,
             what: RecoveredAs::Undone,
         }));
-        if !recovered.is_empty() {
+        if !recovery.recovered.is_empty() {
             queue.ring();
         }
-        Ok(recovered)
+        Ok(recovery)
     }
 
-    async fn recover_intent(&self, queue: &Queue, intent: Intent) -> Result<Option<RecoveredAs>, StoreError> {
-        match queue.find_claimed(&intent).await? {
+    async fn recover_intent(
+        &self,
+        queue: &Queue,
+        intent: Intent,
+        standing: Standing,
+    ) -> Result<Option<RecoveredAs>, StoreError> {
+        match standing {
             // The crash came after the answer; only the intent was left.
             Standing::Answered => {
                 self.intent_delete(&intent.token).await?;
@@ -68,7 +92,7 @@ impl Host {
                 self.drop_intent(&intent, "the proposal is no longer what was decided")
                     .await
             }
-            Standing::Ours(found) => self.finish_intent(queue, intent, &found.listed.proposal).await,
+            Standing::Ours => self.finish_intent(queue, intent).await,
         }
     }
 
@@ -76,11 +100,10 @@ impl Host {
         &self,
         queue: &Queue,
         mut intent: Intent,
-        proposal: &Proposal,
     ) -> Result<Option<RecoveredAs>, StoreError> {
         let audited = match intent.audited {
             Some(audited) => audited,
-            None => self.intent_audit(&intent, proposal, false).await?,
+            None => self.intent_audit(&intent, false).await?,
         };
         intent.audited = Some(audited);
         match queue.answer(&intent, audited).await {
@@ -95,43 +118,41 @@ impl Host {
     }
 
     async fn drop_intent(&self, intent: &Intent, why: &str) -> Result<Option<RecoveredAs>, StoreError> {
-        self.intent_fail(intent, why).await?;
+        match intent.audited {
+            Some(_) => self.intent_fail(intent, why).await.map(|_| ())?,
+            // Nothing was done and nothing was said.
+            None => self.intent_delete(&intent.token).await?,
+        }
         Ok(Some(RecoveredAs::Undone))
     }
 }
 
-/// Where an interrupted decision stands in the queue.
-enum Standing {
-    /// The claim is there and the proposal is what was decided on.
-    Ours(Box<Found>),
-    /// The answer is there.
-    Answered,
-    /// The row is gone, was changed, or somebody removed the claim.
-    Lost,
-}
-
 impl Queue {
-    async fn find_claimed(&self, intent: &Intent) -> Result<Standing, StoreError> {
+    async fn standing(&self, intent: &Intent) -> Result<Standing, StoreError> {
         let (slug, intent) = (self.slug().clone(), intent.clone());
         self.db()
             .read(move |connection| {
                 Box::pin(async move {
-                    let found = inbox::find(connection, slug, intent.proposal_id.clone()).await?;
-                    let found = found.into_iter().find(|found| found.id() == intent.proposal_id);
+                    let found = inbox::find(connection, slug, intent.id().to_owned()).await?;
+                    let found = found.into_iter().find(|found| found.id() == intent.id());
                     let claimed = is_claimed(connection, &intent).await?;
-                    Ok(found.map_or(Standing::Lost, |found| standing(found, claimed, &intent)))
+                    Ok(found.map_or(Standing::Lost, |found| standing(&found, claimed, &intent)))
                 })
             })
             .await
     }
 
-    async fn claims_release_all(&self) -> Result<Vec<String>, StoreError> {
+    async fn claims_release_but(&self, kept: Vec<String>) -> Result<Vec<String>, StoreError> {
+        let kept = serde_json::Value::from(kept).to_string();
+        let others = kept.clone();
         let any = self
             .db()
-            .read(|connection| {
+            .read(move |connection| {
                 Box::pin(async move {
-                    let query = "SELECT EXISTS (SELECT 1 FROM supervise_claims)";
+                    let query = "SELECT EXISTS (SELECT 1 FROM supervise_claims
+                        WHERE token NOT IN (SELECT value FROM json_each(?)))";
                     Ok(sqlx::query_scalar::<_, bool>(query)
+                        .bind(others)
                         .fetch_one(&mut connection.sql)
                         .await?)
                 })
@@ -140,11 +161,19 @@ impl Queue {
         if !any {
             return Ok(Vec::new());
         }
-        let query = concat!("DELETE FROM supervise_claims RETURNING ", word!("proposal_id"));
+        let query = concat!(
+            "DELETE FROM supervise_claims WHERE token NOT IN (SELECT value FROM json_each(?)) RETURNING ",
+            word!("proposal_id")
+        );
         let released: Vec<Option<String>> = self
             .db()
             .write(move |connection| {
-                Box::pin(async move { Ok(sqlx::query_scalar(query).fetch_all(&mut connection.sql).await?) })
+                Box::pin(async move {
+                    Ok(sqlx::query_scalar(query)
+                        .bind(kept)
+                        .fetch_all(&mut connection.sql)
+                        .await?)
+                })
             })
             .await?;
         Ok(released
@@ -157,17 +186,15 @@ impl Queue {
 
 async fn is_claimed(connection: &mut Connection, intent: &Intent) -> Result<bool, StoreError> {
     let query = "SELECT EXISTS (SELECT 1 FROM supervise_claims WHERE token = ? AND proposal_id = ?)";
-    let claimed = sqlx::query_scalar(query)
-        .bind(&intent.token)
-        .bind(&intent.proposal_id);
+    let claimed = sqlx::query_scalar(query).bind(&intent.token).bind(intent.id());
     Ok(claimed.fetch_one(&mut connection.sql).await?)
 }
 
-fn standing(found: Found, claimed: bool, intent: &Intent) -> Standing {
+fn standing(found: &Found, claimed: bool, intent: &Intent) -> Standing {
     let same = Digest::from_hex(&intent.digest) == Some(found.listed.proposal.digest());
     match &found.state {
         State::Decided(answer) if answer.response.status == intent.status => Standing::Answered,
-        State::BeingDecided if claimed && same => Standing::Ours(Box::new(found)),
+        State::BeingDecided if claimed && same => Standing::Ours,
         _ => Standing::Lost,
     }
 }

@@ -66,6 +66,13 @@ struct Object {
     sql: String,
 }
 
+impl Object {
+    /// Whether this is that table, but not made by our own statement.
+    fn is_otherwise(&self, table: &Table) -> bool {
+        self.name == table.name && self.sql != table.sql
+    }
+}
+
 impl Schema {
     /// Compares the database with what it must be; refuses what is foreign or misshapen.
     pub(crate) async fn check(&self, sql: &mut SqliteConnection, path: &Path) -> Result<Tables, StoreError> {
@@ -74,7 +81,7 @@ impl Schema {
             self.check_object(object, path)?;
         }
         let tables = || self.shared.iter().chain(self.own);
-        for table in tables().filter(|table| has(&objects, table.name)) {
+        for table in tables().filter(|table| objects.iter().any(|object| object.is_otherwise(table))) {
             check_columns(sql, table, path).await?;
         }
         let all = |tables: &[Table]| tables.iter().all(|table| has(&objects, table.name));

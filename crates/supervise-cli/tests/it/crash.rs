@@ -80,7 +80,7 @@ async fn decide_until(root: &Root, id: &str, verdict: &str, steps: u8) {
     };
     let claimed = host.decision_claim(lock, &queue, request).await.unwrap();
     die_at(2);
-    let intended = claimed.intend(render_diff("", "x", "x")).await.unwrap();
+    let intended = claimed.intend(render_diff("", "x", "x"), None).await.unwrap();
     die_at(3);
     let audited = intended.audit(false).await.unwrap();
     die_at(5);
@@ -202,7 +202,7 @@ fn a_decision_under_way_is_left_alone() {
         let ran = world.run(&["list"]).expect(0);
         assert!(!ran.err.contains("interrupted"), "{}", ran.err);
         claimed
-            .intend(String::new())
+            .intend(String::new(), None)
             .await
             .unwrap()
             .audit(false)

@@ -91,7 +91,7 @@ impl Bottle {
         };
         let lock = host.bottle_lock(&self.slug).await.unwrap();
         let claimed = host.decision_claim(lock, &queue, request).await.unwrap();
-        let intended = claimed.intend(String::new()).await.unwrap();
+        let intended = claimed.intend(String::new(), None).await.unwrap();
         let audited = intended.audit(false).await.unwrap();
         let decided = audited.answer().await.unwrap();
         queue.close().await;

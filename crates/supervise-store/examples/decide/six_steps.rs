@@ -35,7 +35,7 @@ impl Steps {
             via: "decide".to_owned(),
         };
         let claimed = self.host.decision_claim(lock, &self.queue, request).await?;
-        let audited = claimed.intend(String::new()).await?.audit(false).await?;
+        let audited = claimed.intend(String::new(), None).await?.audit(false).await?;
         let (decided, committed_at) = clock::committed_at(audited.answer()).await;
         decided?;
         Ok(committed_at)

@@ -80,7 +80,7 @@ static OWN: [Table; 4] = [
         sql: "CREATE TABLE supervise_intents (
     token TEXT PRIMARY KEY,
     bottle_slug TEXT NOT NULL,
-    proposal_id TEXT NOT NULL,
+    proposal TEXT NOT NULL,
     digest TEXT NOT NULL,
     status TEXT NOT NULL,
     notes TEXT NOT NULL,
@@ -88,6 +88,7 @@ static OWN: [Table; 4] = [
     diff TEXT NOT NULL,
     operator TEXT NOT NULL,
     via TEXT NOT NULL,
+    effect TEXT,
     applied TEXT,
     audit_id INTEGER
 )",
@@ -95,7 +96,7 @@ static OWN: [Table; 4] = [
         columns: &[
             ("token", "TEXT"),
             ("bottle_slug", "TEXT"),
-            ("proposal_id", "TEXT"),
+            ("proposal", "TEXT"),
             ("digest", "TEXT"),
             ("status", "TEXT"),
             ("notes", "TEXT"),
@@ -103,6 +104,7 @@ static OWN: [Table; 4] = [
             ("diff", "TEXT"),
             ("operator", "TEXT"),
             ("via", "TEXT"),
+            ("effect", "TEXT"),
             ("applied", "TEXT"),
             ("audit_id", "INTEGER"),
         ],

@@ -98,7 +98,7 @@ async fn from_the_claim_on_everybody_else_is_refused() {
             .contains("being decided")
     );
     claimed
-        .intend(String::new())
+        .intend(String::new(), None)
         .await
         .unwrap()
         .audit(true)

@@ -61,7 +61,7 @@ impl Fixture {
             .decision_claim(lock, &queue, request(id, digest, verdict))
             .await?;
         claimed
-            .intend("the diff".into())
+            .intend("the diff".into(), None)
             .await?
             .audit(false)
             .await?

@@ -36,7 +36,7 @@ async fn a_decision_through_the_same_handle_reaches_the_hold() {
     let id = hold.id().to_owned();
     claimed(&f, &host, &queue, &id, Verdict::Approve)
         .await
-        .intend("".into())
+        .intend("".into(), None)
         .await
         .unwrap()
         .audit(false)
@@ -58,7 +58,7 @@ async fn an_answer_that_fails_is_said_to_be_unfinished() {
     let id = hold.id().to_owned();
     let audited = claimed(&f, &host, &queue, &id, Verdict::Approve)
         .await
-        .intend("".into())
+        .intend("".into(), None)
         .await
         .unwrap()
         .audit(false)
@@ -148,7 +148,7 @@ async fn a_large_diff_can_be_audited_and_read() {
     let host = f.host().await;
     let c = claimed(&f, &host, &queue, &p.id, Verdict::Approve).await;
     let diff = supervise_core::render_diff("", &p.proposed_file, "x");
-    c.intend(diff)
+    c.intend(diff, None)
         .await
         .unwrap()
         .audit(false)
@@ -255,7 +255,7 @@ async fn a_moved_claim_stops_no_other_decision() {
     drop(
         claimed(&f, &host, &queue, a.id(), Verdict::Approve)
             .await
-            .intend("".into())
+            .intend("".into(), None)
             .await
             .unwrap(),
     );

@@ -22,7 +22,7 @@ async fn stop_behind(fixture: &Fixture, id: &str, step: u32) {
     if step == 2 {
         return;
     }
-    let intended = claimed.intend("d".into()).await.unwrap();
+    let intended = claimed.intend("d".into(), None).await.unwrap();
     if step == 3 {
         return;
     }
@@ -36,9 +36,9 @@ async fn stop_behind(fixture: &Fixture, id: &str, step: u32) {
 async fn recover(fixture: &Fixture) -> Vec<Recovered> {
     let (host, queue) = (fixture.host().await, fixture.queue().await);
     let lock = host.bottle_lock(&fixture.slug).await.unwrap();
-    let recovered = host.recover(&lock, &queue).await.unwrap();
+    let recovered = host.recover(&lock, &queue).await.unwrap().recovered;
     assert_eq!(
-        host.recover(&lock, &queue).await.unwrap(),
+        host.recover(&lock, &queue).await.unwrap().recovered,
         [],
         "recovery is done once"
     );

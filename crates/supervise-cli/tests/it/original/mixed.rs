@@ -103,7 +103,7 @@ impl Ours {
             };
             let claimed = self.host.decision_claim(lock, &self.queue, request).await?;
             claimed
-                .intend(String::new())
+                .intend(String::new(), None)
                 .await?
                 .audit(false)
                 .await?
