@@ -17,6 +17,12 @@ const ARROWS: &[Arrow] = &[
         edges: "normal",
         never: &["tokio", "sqlx", "sqlx-core"],
     },
+    // What only the operator's program needs must not stand next to an agent.
+    Arrow {
+        from: "supervise-sidecar",
+        edges: "normal",
+        never: &["granit-parser", "psl", "clap", "toml"],
+    },
     // Each program starts the other as a process in its tests, the way a user does.
     Arrow {
         from: "supervise-sidecar",
