@@ -15,33 +15,36 @@ use crate::routes;
 use crate::rpc::{MAX_ID_BYTES, Problem};
 use crate::sidecar::Sidecar;
 
-/// Serves one `tools/call`.
-pub(crate) async fn serve(
+/// Checks one `tools/call`. What is left of the request afterwards is only what the call needs, so whatever
+/// reading it took can go before anybody waits.
+pub(crate) fn read(
     sidecar: &Arc<Sidecar>,
-    caller: &Caller,
+    caller: Caller,
     voice: Voice,
     params: &Map<String, Value>,
-) -> Result<Served, Problem> {
+) -> Result<Read, Problem> {
     let tool = tool(params)?;
     let arguments = arguments(params)?;
     let progress_token = progress_token(params)?;
-    let call = match (tool.parse)(arguments.unwrap_or(&Map::new())) {
-        Ok(call) => call,
-        // The modern revision wants the model to see this and try again.
-        Err(error) if voice.generation == Generation::Modern => {
-            return Ok(Served::Ready(voice.say(Answer::error(error.to_string()))));
+    match (tool.parse)(arguments.unwrap_or(&Map::new())) {
+        Ok(call) => {
+            let sidecar = Arc::clone(sidecar);
+            Ok(Read::Call(
+                Run {
+                    sidecar,
+                    caller,
+                    voice,
+                    progress_token,
+                },
+                call,
+            ))
         }
-        Err(error) => return Err(Problem::params(error.to_string())),
-    };
-    let run = Run {
-        sidecar,
-        caller,
-        voice,
-        progress_token,
-    };
-    run.call(call)
-        .await
-        .map_err(|error| sidecar.internal_error(&error))
+        // The modern revision wants the model to see this and try again.
+        Err(error) if voice.generation == Generation::Modern => Ok(Read::Served(Served::Ready(
+            voice.say(Answer::error(error.to_string())),
+        ))),
+        Err(error) => Err(Problem::params(error.to_string())),
+    }
 }
 
 fn tool(params: &Map<String, Value>) -> Result<&'static AgentTool, Problem> {
@@ -75,10 +78,17 @@ fn progress_token(params: &Map<String, Value>) -> Result<Option<Value>, Problem>
     }
 }
 
+/// What reading a message came to.
+pub(crate) enum Read {
+    Served(Served),
+    /// A call is checked; [`Run::serve`] puts it to the store.
+    Call(Run, Call),
+}
+
 /// One checked call on its way to an answer.
-struct Run<'a> {
-    sidecar: &'a Arc<Sidecar>,
-    caller: &'a Caller,
+pub(crate) struct Run {
+    sidecar: Arc<Sidecar>,
+    caller: Caller,
     voice: Voice,
     progress_token: Option<Value>,
 }
@@ -90,9 +100,11 @@ enum Heard {
     Answered(Answer),
 }
 
-impl Run<'_> {
-    async fn call(self, call: Call) -> Result<Served, StoreError> {
-        match call {
+impl Run {
+    /// Puts the call to the store.
+    pub(crate) async fn serve(self, call: Call) -> Served {
+        let (sidecar, voice) = (Arc::clone(&self.sidecar), self.voice.clone());
+        let served = match call {
             Call::Propose(ask) => self.propose(ask).await,
             Call::ListRoutes => Ok(self.list_routes()),
             Call::Check { proposal_id: None } => self.list_undelivered().await,
@@ -100,7 +112,8 @@ impl Run<'_> {
                 proposal_id: Some(id),
             } => self.check(&id).await,
             Call::Withdraw { proposal_id } => self.withdraw(&proposal_id).await,
-        }
+        };
+        served.unwrap_or_else(|error| Served::Ready(voice.refuse(&sidecar.internal_error(&error))))
     }
 
     async fn propose(self, ask: Ask) -> Result<Served, StoreError> {
@@ -171,7 +184,7 @@ impl Run<'_> {
             let text = "list-egress-routes: other look-ups are under way; call it again in a few seconds";
             return self.say(Answer::error(text));
         };
-        let (sidecar, voice) = (Arc::clone(self.sidecar), self.voice.clone());
+        let (sidecar, voice) = (Arc::clone(&self.sidecar), self.voice.clone());
         self.waiting("asking the egress proxy", async move {
             let _turn = turn;
             tokio::select! {
@@ -195,7 +208,7 @@ impl Run<'_> {
 
     fn hold(self, held: Held) -> Served {
         let voice = self.voice.clone();
-        let sidecar = Arc::clone(self.sidecar);
+        let sidecar = Arc::clone(&self.sidecar);
         let patience = sidecar
             .config
             .patience(self.caller.form, self.progress_token.is_some());

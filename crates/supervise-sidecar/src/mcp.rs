@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use catalogue::{Catalogue, server_meta};
 
+use crate::call::Read;
 use crate::exchange::{Caller, Reply, Served};
 use crate::rpc::{self, Id, Message, Problem};
 use crate::sidecar::Sidecar;
@@ -59,38 +60,33 @@ impl Generation {
     }
 }
 
-/// Serves the message in `body`.
-pub(crate) async fn serve(
-    sidecar: &Arc<Sidecar>,
-    caller: &Caller,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Served {
-    let unread = |problem: Problem| {
-        let generation = Generation::of(headers, &Map::new());
-        Served::Ready(generation.refuse(&Id::null(), &problem))
+/// Reads the message in `body`. Everything but a tool's call is served at once.
+pub(crate) fn read(sidecar: &Arc<Sidecar>, caller: Caller, headers: &HeaderMap, body: &[u8]) -> Read {
+    let refuse = |generation: Generation, id: &Id, problem: &Problem| {
+        Read::Served(Served::Ready(generation.refuse(id, problem)))
     };
+    let unread = |problem: &Problem| refuse(Generation::of(headers, &Map::new()), &Id::null(), problem);
     let message = match Message::parse(body) {
         Ok(message) => message,
-        Err(problem) => return unread(problem),
+        Err(problem) => return unread(&problem),
     };
     let params = message.params();
     let no_params = Map::new();
     let generation = Generation::of(headers, params.as_ref().unwrap_or(&no_params));
     let Some(id) = &message.id else {
-        notified(sidecar, caller, generation, &message);
-        return Served::Accepted;
+        notified(sidecar, &caller, generation, &message);
+        return Read::Served(Served::Accepted);
     };
     let params = match params {
         Ok(params) => params,
-        Err(problem) if problem.code == rpc::PARSE_ERROR => return unread(problem),
-        Err(problem) => return Served::Ready(generation.refuse(id, &problem)),
+        Err(problem) if problem.code == rpc::PARSE_ERROR => return unread(&problem),
+        Err(problem) => return refuse(generation, id, &problem),
     };
-    let served = match generation {
-        Generation::Legacy => legacy::serve(sidecar, caller, headers, id, &message.method, &params).await,
-        Generation::Modern => modern::serve(sidecar, caller, headers, id, &message.method, &params).await,
+    let read = match generation {
+        Generation::Legacy => legacy::read(sidecar, caller, headers, id, &message.method, &params),
+        Generation::Modern => modern::read(sidecar, caller, headers, id, &message.method, &params),
     };
-    served.unwrap_or_else(|problem| Served::Ready(generation.refuse(id, &problem)))
+    read.unwrap_or_else(|problem| refuse(generation, id, &problem))
 }
 
 /// A notification is accepted whatever it says; only a legacy cancel does anything.

@@ -12,6 +12,7 @@ use super::body::{self, Body, BodyError};
 use super::gate::{self, Stop};
 use super::link::Link;
 use super::reply::{self, ReplyResponse};
+use crate::call::Read;
 use crate::exchange::{Caller, Form, Served, Waiting};
 use crate::mcp;
 use crate::sidecar::Sidecar;
@@ -56,9 +57,21 @@ async fn receive(sidecar: &Arc<Sidecar>, link: &Arc<Link>, request: Request<Inco
         return Received::Response(health(sidecar, link).await);
     }
     let (parts, body) = request.into_parts();
-    match body::read(&parts.headers, body, &sidecar.bodies).await {
-        Ok(body) => message(sidecar, link, &parts.headers, body).await,
-        Err(error) => Received::Response(no_body(link, error)),
+    let form = form(&parts.headers);
+    let read = match body::read(&parts.headers, body, &sidecar.bodies).await {
+        Ok(body) => message(sidecar, link, form, &parts.headers, &body),
+        Err(error) => return Received::Response(no_body(link, error)),
+    };
+    // The head's values are pieces of the connection's read buffer: gone, it is used again.
+    drop(parts);
+    let served = match read {
+        Read::Served(served) => served,
+        Read::Call(run, call) => run.serve(call).await,
+    };
+    match served {
+        Served::Accepted => Received::Response(reply::accepted(link)),
+        Served::Ready(reply) => Received::Response(reply::json(link, reply)),
+        Served::Waiting(waiting) => Received::Waiting(form, waiting),
     }
 }
 
@@ -125,19 +138,15 @@ fn not_allowed(link: &Arc<Link>, method: &Method) -> ReplyResponse {
     reply::with_header(response, header::ALLOW, "POST")
 }
 
-/// Serves the message in a body. The body ends here, and with it its share of the budget: a held call
-/// needs neither.
-async fn message(sidecar: &Arc<Sidecar>, link: &Arc<Link>, headers: &HeaderMap, body: Body) -> Received {
+/// Reads the message in a body. The body ends behind it, and with it its share of the budget: a call needs
+/// neither.
+fn message(sidecar: &Arc<Sidecar>, link: &Arc<Link>, form: Form, headers: &HeaderMap, body: &Body) -> Read {
     link.seat().serve();
     let caller = Caller {
         link: Arc::clone(link),
-        form: form(headers),
+        form,
     };
-    match mcp::serve(sidecar, &caller, headers, &body.bytes).await {
-        Served::Accepted => Received::Response(reply::accepted(link)),
-        Served::Ready(reply) => Received::Response(reply::json(link, reply)),
-        Served::Waiting(waiting) => Received::Waiting(caller.form, waiting),
-    }
+    mcp::read(sidecar, caller, headers, &body.bytes)
 }
 
 fn no_body(link: &Arc<Link>, error: BodyError) -> ReplyResponse {

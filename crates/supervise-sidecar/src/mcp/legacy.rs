@@ -8,19 +8,19 @@ use serde_json::{Map, Value};
 use super::{
     Generation, LEGACY_REVISIONS, MODERN_REVISION, VERSION_HEADER, header, unknown_method, unsupported,
 };
-use crate::call;
+use crate::call::{self, Read};
 use crate::exchange::{Caller, Reply, Served, Voice};
 use crate::rpc::{Id, Problem};
 use crate::sidecar::Sidecar;
 
-pub(super) async fn serve(
+pub(super) fn read(
     sidecar: &Arc<Sidecar>,
-    caller: &Caller,
+    caller: Caller,
     headers: &HeaderMap,
     id: &Id,
     method: &str,
     params: &Map<String, Value>,
-) -> Result<Served, Problem> {
+) -> Result<Read, Problem> {
     check_version(headers)?;
     let catalogue = &sidecar.catalogue;
     let result = match method {
@@ -29,11 +29,11 @@ pub(super) async fn serve(
         "tools/list" => catalogue.tools(),
         "tools/call" => {
             let voice = Voice::new(Generation::Legacy, id.clone());
-            return call::serve(sidecar, caller, voice, params).await;
+            return call::read(sidecar, caller, voice, params);
         }
         _ => return Err(unknown_method(method)),
     };
-    Ok(Served::Ready(Reply::result(id, result)))
+    Ok(Read::Served(Served::Ready(Reply::result(id, result))))
 }
 
 /// The header may be absent, for some clients never send it; an unknown revision is refused.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{
     Generation, MODERN_REVISION, VERSION_HEADER, VERSION_KEY, header, meta, unknown_method, unsupported,
 };
-use crate::call;
+use crate::call::{self, Read};
 use crate::exchange::{Caller, Reply, Served, Voice};
 use crate::rpc::{self, Id, Problem};
 use crate::sidecar::Sidecar;
@@ -18,14 +18,14 @@ const METHOD_HEADER: &str = "mcp-method";
 const NAME_HEADER: &str = "mcp-name";
 const CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";
 
-pub(super) async fn serve(
+pub(super) fn read(
     sidecar: &Arc<Sidecar>,
-    caller: &Caller,
+    caller: Caller,
     headers: &HeaderMap,
     id: &Id,
     method: &str,
     params: &Map<String, Value>,
-) -> Result<Served, Problem> {
+) -> Result<Read, Problem> {
     if id.is_null() {
         return Err(Problem::new(
             rpc::INVALID_REQUEST,
@@ -41,11 +41,11 @@ pub(super) async fn serve(
         "tools/call" => {
             check_name(headers, params)?;
             let voice = Voice::new(Generation::Modern, id.clone());
-            return call::serve(sidecar, caller, voice, params).await;
+            return call::read(sidecar, caller, voice, params);
         }
         _ => return Err(unknown_method(method)),
     };
-    Ok(Served::Ready(Reply::result(id, result)))
+    Ok(Read::Served(Served::Ready(Reply::result(id, result))))
 }
 
 /// Header and `_meta` name the same revision, and it is the one that is spoken here.
