@@ -16,10 +16,30 @@ use crate::command::Failed;
 pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) run: fn(&Subject, Size) -> Measure,
+    whom: Whom,
 }
 
-/// `None`: there is nothing of the kind to measure in this subject.
-type Measure = Result<Option<Vec<Reading>>, Failed>;
+/// Who can be asked to do it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    Everybody,
+    /// Others lose calls at a fiftieth of this.
+    Ours,
+    /// It needs a program or a library of the operator's.
+    OursAndOriginal,
+}
+
+impl Scenario {
+    pub(super) fn suits(&self, subject: &Subject) -> bool {
+        match self.whom {
+            Whom::Everybody => true,
+            Whom::Ours => subject.is_ours(),
+            Whom::OursAndOriginal => !matches!(subject, Subject::Other { .. }),
+        }
+    }
+}
+
+type Measure = Result<Vec<Reading>, Failed>;
 
 /// How much work is done.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,26 +58,26 @@ impl Size {
 }
 
 macro_rules! scenarios {
-    ($($name:literal => $run:expr,)*) => {
-        pub(super) const ALL: &[Scenario] = &[$(Scenario { name: $name, run: $run }),*];
+    ($($name:literal, $whom:ident => $run:expr,)*) => {
+        pub(super) const ALL: &[Scenario] = &[$(Scenario { name: $name, run: $run, whom: Whom::$whom }),*];
     };
 }
 
 scenarios! {
-    "latency-store" => latency::through_store,
-    "latency-sql" => latency::by_plain_sql,
-    "held-200" => held::few,
-    "held-10000" => held::many,
-    "held-10000-sse" => held::many_with_progress,
-    "proposals-1" => load::proposals_1,
-    "proposals-64" => load::proposals_64,
-    "proposals-256" => load::proposals_256,
-    "tools-list" => load::tools_list,
-    "start" => start::start,
-    "list-50" => list::list,
-    "page" => page::page,
-    "diff" => diff::common,
-    "diff-worst" => diff::worst,
+    "latency-store", Everybody => latency::through_store,
+    "latency-sql", Everybody => latency::by_plain_sql,
+    "held-200", Everybody => held::few,
+    "held-10000", Ours => held::many,
+    "held-10000-sse", Ours => held::many_with_progress,
+    "proposals-1", Everybody => load::proposals_1,
+    "proposals-64", Everybody => load::proposals_64,
+    "proposals-256", Everybody => load::proposals_256,
+    "tools-list", Everybody => load::tools_list,
+    "start", Everybody => start::start,
+    "list-50", OursAndOriginal => list::list,
+    "page", OursAndOriginal => page::page,
+    "diff", OursAndOriginal => diff::common,
+    "diff-worst", OursAndOriginal => diff::worst,
 }
 
 pub(super) fn names() -> Vec<&'static str> {

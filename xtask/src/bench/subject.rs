@@ -1,16 +1,17 @@
 //! What is measured: our programs, the Python original, or any other MCP server on the same tables.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::program;
+use super::program::{self, trouble};
 use crate::ci::original;
 use crate::command::{self, Failed};
 
 pub(super) enum Subject {
     Ours,
     Original {
-        /// With its two files.
+        /// With a copy of its files.
         folder: PathBuf,
         /// The interpreter itself: a wrapper would be measured too.
         python: String,
@@ -32,7 +33,7 @@ impl Subject {
     }
 
     fn original() -> Result<Subject, Failed> {
-        let folder = original::folder()?;
+        let folder = copy(&original::folder()?)?;
         let find = ["-c", "import sys; print(sys.executable)"];
         let python = command::read(Command::new("python3").args(find))?;
         Ok(Subject::Original {
@@ -58,7 +59,7 @@ impl Subject {
         match self {
             Subject::Ours => program::built("supervise-sidecar"),
             Subject::Original { folder, python } => {
-                let mut server = interpreter(python)?;
+                let mut server = interpreter(python);
                 server.arg(folder.join("supervise_server.py"));
                 Ok(server)
             }
@@ -70,25 +71,36 @@ impl Subject {
         }
     }
 
-    /// One of our Python programs that use the original's library, if this is the original.
-    pub(super) fn script(&self, name: &str) -> Result<Option<Command>, Failed> {
+    /// One of our Python programs that use the original's library.
+    pub(super) fn script(&self, name: &str) -> Result<Command, Failed> {
         let Subject::Original { folder, python } = self else {
-            return Ok(None);
+            return Err(Failed::new(format!("{} is no Python library", self.name())));
         };
-        let mut script = interpreter(python)?;
+        let mut script = interpreter(python);
         script
             .env("PYTHONPATH", folder)
             .arg(format!("xtask/src/bench/python/{name}.py"));
-        Ok(Some(script))
+        Ok(script)
     }
 }
 
-/// Compiled once as usual, but not into somebody else's folder.
-fn interpreter(python: &str) -> Result<Command, Failed> {
+/// A copy in the target folder: Python keeps what it compiled beside its source, and what it had to compile
+/// anew each time would be measured too.
+fn copy(original: &Path) -> Result<PathBuf, Failed> {
+    let folder = program::release_folder()?.join("bench-original");
+    let copy_all = || {
+        fs::create_dir_all(&folder)?;
+        original::PROGRAMS.iter().try_for_each(|name| {
+            // The source may be read-only, which a copy would inherit and keep from being replaced.
+            fs::write(folder.join(name), fs::read(original.join(name))?)
+        })
+    };
+    copy_all().map_err(trouble("copying the original"))?;
+    Ok(folder)
+}
+
+fn interpreter(python: &str) -> Command {
     let mut command = Command::new(python);
-    command.env(
-        "PYTHONPYCACHEPREFIX",
-        program::release_folder()?.join("bench-python"),
-    );
-    Ok(command)
+    command.env_remove("PYTHONDONTWRITEBYTECODE");
+    command
 }

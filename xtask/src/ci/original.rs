@@ -11,7 +11,7 @@ use crate::test;
 pub(super) const FILTER: &str = "original";
 
 const VARIABLE: &str = "SUPERVISE_ORIGINAL";
-const PROGRAMS: [&str; 2] = ["supervise.py", "supervise_server.py"];
+pub(crate) const PROGRAMS: [&str; 2] = ["supervise.py", "supervise_server.py"];
 
 pub(super) fn check(_: Missing) -> Result<Outcome, Failed> {
     test::run_ignored(FILTER, VARIABLE, &folder()?)?;

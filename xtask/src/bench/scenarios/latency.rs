@@ -21,11 +21,11 @@ pub(super) fn by_plain_sql(subject: &Subject, size: Size) -> Measure {
 
 fn readings(mut times: Vec<f64>, [p50, p99]: [f64; 2]) -> Measure {
     let mut reading = |what, share| Reading::lower(what, percentile(&mut times, share), "ms");
-    Ok(Some(vec![
+    Ok(vec![
         reading("p50", 0.5).goal(Goal::AtMost(p50)),
         reading("p99", 0.99).goal(Goal::AtMost(p99)),
         reading("max", 1.0),
-    ]))
+    ])
 }
 
 /// Milliseconds, in no order.

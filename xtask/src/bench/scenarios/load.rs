@@ -43,17 +43,17 @@ fn proposals(subject: &Subject, size: Size, callers: usize, goals: &[Goal]) -> M
     }
     let mut rate = Reading::higher("per second", rate, "/s");
     rate.goals = goals.to_vec();
-    Ok(Some(vec![rate, Reading::lower("failed", failed, "")]))
+    Ok(vec![rate, Reading::lower("failed", failed, "")])
 }
 
 pub(super) fn tools_list(subject: &Subject, size: Size) -> Measure {
     let ground = Ground::new()?;
     let server = Server::start(subject, &ground, PATIENCE)?;
     let (_, failed, rate) = load(&server, "list-tools", 16, size)?;
-    Ok(Some(vec![
+    Ok(vec![
         Reading::higher("per second", rate, "/s").goal(Goal::TimesPeer(15.0)),
         Reading::lower("failed", failed, ""),
-    ]))
+    ])
 }
 
 /// How many were answered, how many failed, and how many were answered per second.

@@ -17,9 +17,7 @@ const TIMES: usize = 200;
 
 pub(super) fn page(subject: &Subject, size: Size) -> Measure {
     let history = size.of(HISTORY);
-    let (Some(empty), Some(full)) = (time(subject, 0, size)?, time(subject, history, size)?) else {
-        return Ok(None);
-    };
+    let (empty, full) = (time(subject, 0, size)?, time(subject, history, size)?);
     let readings = [("read", 0), ("open, read, close", 2)].map(|(what, at)| {
         let (empty, full) = (empty.get(at), full.get(at));
         let (empty, full) = (*empty.unwrap_or(&f64::NAN), *full.unwrap_or(&f64::NAN));
@@ -29,34 +27,28 @@ pub(super) fn page(subject: &Subject, size: Size) -> Measure {
             Reading::lower(format!("{what}, times slower"), full / empty, "").goal(Goal::AtMost(2.0)),
         ]
     });
-    Ok(Some(readings.concat()))
+    Ok(readings.concat())
 }
 
 /// Milliseconds, median and longest: of reading, then of all of it.
-fn time(subject: &Subject, history: usize, size: Size) -> Result<Option<Vec<f64>>, Failed> {
+fn time(subject: &Subject, history: usize, size: Size) -> Result<Vec<f64>, Failed> {
     let root = program::scratch()?;
-    let Some(mut page) = pager(subject, &root, history)? else {
-        return Ok(None);
-    };
+    let mut page = pager(subject, &root, history)?;
     let printed = command::read(page.arg(size.of(TIMES).to_string()))?;
-    let numbers: Result<Vec<f64>, _> = printed.split_whitespace().map(str::parse).collect();
-    numbers
-        .map(Some)
-        .map_err(|_| Failed::new(format!("no times: {printed}")))
+    let numbers: Result<_, _> = printed.split_whitespace().map(str::parse).collect();
+    numbers.map_err(|_| Failed::new(format!("no times: {printed}")))
 }
 
-fn pager(subject: &Subject, root: &TempDir, history: usize) -> Result<Option<Command>, Failed> {
+fn pager(subject: &Subject, root: &TempDir, history: usize) -> Result<Command, Failed> {
     if subject.is_ours() {
         fill(root.path(), 1, PENDING, history)?;
         let mut page = program::built("examples/decide")?;
         page.arg("page").arg(root.path());
-        return Ok(Some(page));
+        return Ok(page);
     }
-    let script = subject.script("page")?;
-    Ok(script.map(|mut script| {
-        script
-            .arg(root.path())
-            .args([PENDING, history].map(|number| number.to_string()));
-        script
-    }))
+    let mut script = subject.script("page")?;
+    script
+        .arg(root.path())
+        .args([PENDING, history].map(|number| number.to_string()));
+    Ok(script)
 }

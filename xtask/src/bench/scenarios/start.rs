@@ -24,11 +24,11 @@ pub(super) fn start(subject: &Subject, size: Size) -> Measure {
     for _ in 0..starts {
         again.push(milliseconds(&Server::start(subject, &ground, PATIENCE)?));
     }
-    Ok(Some(vec![
+    Ok(vec![
         Reading::lower("first start p50", percentile(&mut first, 0.5), "ms").goal(Goal::AtMost(15.0)),
         Reading::lower("next start p50", percentile(&mut again, 0.5), "ms").goal(Goal::AtMost(15.0)),
         Reading::lower("idle memory", idle_mib(subject, &ground)?, "MiB").goal(Goal::AtMost(6.0)),
-    ]))
+    ])
 }
 
 fn milliseconds(server: &Server) -> f64 {
