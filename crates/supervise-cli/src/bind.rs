@@ -8,6 +8,7 @@ use crate::error::{CliError, Kind};
 use crate::id::{IdArgument, reference};
 use crate::inbox::Item;
 use crate::render::card;
+use crate::risks::Background;
 use crate::ui::{Stream, line};
 
 /// An answer that counts as not approved, and stands.
@@ -52,7 +53,8 @@ impl Desk<'_> {
     /// Shows the proposal as it is now, and the error that refuses to decide it.
     pub(crate) fn changed(&self, item: &Item, why: &'static str) -> CliError {
         let ui = self.session.ui;
-        ui.say(&card::lines(item, ui.wrap_columns(Stream::Talk)));
+        let risks = Background::default().risks(item);
+        ui.say(&card::lines(item, &risks, ui.wrap_columns(Stream::Talk)));
         let message = line![SafeLine::new(&item.proposal.id), " was not decided: ", why];
         let hint = line!["if this is what you mean, name it as ", reference(&item.proposal)];
         CliError::new(Kind::Changed, message).hint(hint)

@@ -37,6 +37,12 @@ fn check_route(text: &str) -> Result<(), CliError> {
     .hint("nothing was decided; mend that line and try again"))
 }
 
+/// The 1-based line that keeps a final text from being a route, and what is wrong there.
+pub(crate) fn mistake(proposal: &Proposal, text: &str) -> Option<(usize, String)> {
+    let error = Route::from_payload(text).err()?;
+    proposal.tool.asks_route().then(|| place(&error, text))
+}
+
 /// The 1-based line that an error is about, and what is wrong there.
 fn place(error: &RouteError, text: &str) -> (usize, String) {
     let shape = serde_json::from_str::<Shape>(text);

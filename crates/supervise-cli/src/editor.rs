@@ -1,5 +1,7 @@
 //! Letting the operator edit a proposal in their own editor.
 
+mod buffer;
+
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -17,25 +19,60 @@ use crate::source;
 use crate::ui::line;
 use crate::visible::is_plain;
 
-/// What the operator made of the proposed file.
-pub(crate) async fn edit(session: &Session<'_>, proposal: &Proposal) -> Result<String, CliError> {
+/// Editors that take `+LINE` before a file's name; any other might take it for a file.
+const TAKE_A_LINE: [&str; 8] = [
+    "vi",
+    "vim",
+    "nvim",
+    "view",
+    "nano",
+    "emacs",
+    "emacsclient",
+    "micro",
+];
+
+/// A text on its way to an answer.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) text: String,
+    /// What was wrong with it, and in which of its lines.
+    pub(crate) mistake: Option<(usize, String)>,
+}
+
+impl Draft {
+    pub(crate) fn of(proposal: &Proposal) -> Draft {
+        Draft {
+            text: proposal.proposed_file.clone(),
+            mistake: None,
+        }
+    }
+}
+
+/// What the operator made of the draft.
+pub(crate) async fn edit(
+    session: &Session<'_>,
+    proposal: &Proposal,
+    draft: &Draft,
+) -> Result<String, CliError> {
     session.require_operator(
         "the proposal would be opened in an editor",
         "give the final file with --file",
     )?;
-    if !is_plain(&proposal.proposed_file) {
-        let error =
-            CliError::failed("the proposed file holds characters that an editor may act on or not show");
-        return Err(error.hint("write the final file yourself and give it with --file"));
-    }
+    check_trusted(&draft.text)?;
     let Some(editor) = session.environment.editor.clone() else {
         let error = CliError::usage("no editor is set");
         return Err(error.hint("set VISUAL or EDITOR, or give the final file with --file"));
     };
-    let file = buffer(proposal).map_err(|source| CliError::failed("a file to edit").because(source))?;
-    let status = run(editor.clone(), file.path()).await?;
+    let header = buffer::header(draft);
+    let file = private_file(proposal, &header, &draft.text)
+        .map_err(|source| CliError::failed("a file to edit").because(source))?;
+    let at = draft
+        .mistake
+        .as_ref()
+        .map(|(at, _)| header.matches('\n').count() + at);
+    let status = run(editor.clone(), at, file.path()).await?;
     if status.success() {
-        return source::read(file.path());
+        return source::read(file.path()).map(buffer::without_header);
     }
     Err(CliError::failed(line![
         "the editor ",
@@ -44,24 +81,42 @@ pub(crate) async fn edit(session: &Session<'_>, proposal: &Proposal) -> Result<S
     ]))
 }
 
+/// Refuses what an editor would act on when it opens the file.
+fn check_trusted(text: &str) -> Result<(), CliError> {
+    let trouble = if !is_plain(text) {
+        "the proposed file holds characters that an editor may act on or not show"
+    } else if buffer::has_modeline(text) {
+        "the proposed file holds a line that an editor may take for its own settings"
+    } else {
+        return Ok(());
+    };
+    Err(CliError::failed(trouble).hint("write the final file yourself and give it with --file"))
+}
+
 /// A file that only its owner can read.
-fn buffer(proposal: &Proposal) -> std::io::Result<NamedTempFile> {
+fn private_file(proposal: &Proposal, header: &str, text: &str) -> std::io::Result<NamedTempFile> {
     let file = tempfile::Builder::new()
         .prefix("supervise-")
         .suffix(file_suffix(proposal.tool))
         .tempfile()?;
     let mut writer: &File = file.as_file();
-    writer.write_all(proposal.proposed_file.as_bytes())?;
+    writer.write_all(header.as_bytes())?;
+    writer.write_all(text.as_bytes())?;
     Ok(file)
 }
 
 /// Runs the editor, an argument list split at blanks: no shell ever sees it.
-async fn run(editor: String, file: &Path) -> Result<ExitStatus, CliError> {
+async fn run(editor: String, at: Option<usize>, file: &Path) -> Result<ExitStatus, CliError> {
     // Ctrl-C belongs to the editor while it runs; taking the signal keeps it from ending this program.
     let _ours = signal(SignalKind::interrupt());
     let mut words = editor.split_whitespace();
-    let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words).arg(file);
+    let program = words.next().unwrap_or_default();
+    let mut command = Command::new(program);
+    command.args(words);
+    if let Some(at) = at.filter(|_| takes_a_line(program)) {
+        command.arg(format!("+{at}"));
+    }
+    command.arg(file);
     let run = spawn_blocking(move || command.status());
     let failed = || CliError::failed(line!["the editor ", SafeLine::new(&editor), " can't be started"]);
     match run.await {
@@ -69,4 +124,9 @@ async fn run(editor: String, file: &Path) -> Result<ExitStatus, CliError> {
         Ok(Err(source)) => Err(failed().because(source)),
         Err(source) => Err(failed().because(source)),
     }
+}
+
+fn takes_a_line(program: &str) -> bool {
+    let name = Path::new(program).file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| TAKE_A_LINE.contains(&name))
 }

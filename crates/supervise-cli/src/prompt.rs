@@ -26,6 +26,14 @@ pub(crate) enum YesOrNo {
     No,
 }
 
+/// What to do at the end of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Page {
+    Next,
+    Skip,
+    Quit,
+}
+
 const CHOICES: [(&str, Choice); 5] = [
     ("approve", Choice::Approve),
     ("modify", Choice::Modify),
@@ -33,6 +41,8 @@ const CHOICES: [(&str, Choice); 5] = [
     ("skip", Choice::Skip),
     ("quit", Choice::Quit),
 ];
+
+const PAGES: [(&str, Page); 3] = [("next", Page::Next), ("skip", Page::Skip), ("quit", Page::Quit)];
 
 const ANSWERS: [(&str, YesOrNo); 2] = [("yes", YesOrNo::Yes), ("no", YesOrNo::No)];
 
@@ -44,6 +54,22 @@ pub(crate) async fn choice() -> Result<Choice, CliError> {
 /// Asks whether to go on. Enter alone means no.
 pub(crate) async fn yes_or_no(question: &'static str) -> Result<YesOrNo, CliError> {
     word(question, &ANSWERS, "no").await
+}
+
+/// Asks whether to read on in a long text. Enter alone reads on.
+pub(crate) async fn page(question: String) -> Result<Page, CliError> {
+    word(question, &PAGES, "next").await
+}
+
+/// Asks for `code`, which stands on the screen. Anything else that is typed means no.
+pub(crate) async fn code(code: &str) -> Result<YesOrNo, CliError> {
+    let question = format!("it carries a danger; type {code} to approve it all the same");
+    let typed = ask(move || Input::new().with_prompt(question).allow_empty(true)).await?;
+    Ok(if typed.trim().eq_ignore_ascii_case(code) {
+        YesOrNo::Yes
+    } else {
+        YesOrNo::No
+    })
 }
 
 /// Asks for the operator's notes; they may be empty.
@@ -58,11 +84,13 @@ pub(crate) async fn notes() -> Result<String, CliError> {
 
 /// Asks until the answer is one of `words`, or the start of one.
 async fn word<T: Copy>(
-    question: &'static str,
+    question: impl Into<String>,
     words: &'static [(&'static str, T)],
     default: &'static str,
 ) -> Result<T, CliError> {
+    let question = question.into();
     loop {
+        let question = question.clone();
         let prompt = move || Input::new().with_prompt(question).default(default.to_owned());
         if let Some(value) = find(&ask(prompt).await?, words) {
             return Ok(value);

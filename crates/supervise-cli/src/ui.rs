@@ -122,6 +122,12 @@ impl Ui {
         }
     }
 
+    /// Rows of the terminal that talk goes to; `None` where it goes to none.
+    pub(crate) fn talk_rows(&self) -> Option<usize> {
+        let (rows, _) = console::Term::stderr().size_checked()?;
+        Some(usize::from(rows))
+    }
+
     /// Whether the reader of stdout has gone.
     pub(crate) fn is_closed(&self) -> bool {
         self.out_closed.get()

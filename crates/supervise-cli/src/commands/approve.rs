@@ -2,7 +2,7 @@
 
 use supervise_store::Verdict;
 
-use super::several::{self, Intention, Several};
+use super::several::{self, Dangers, Intention, Several};
 use crate::error::{CliError, Exit};
 use crate::session::Session;
 
@@ -13,6 +13,8 @@ Examples:
   supervise approve 3f2a --notes 'until Friday'
   supervise approve --all --bottle dev              lists them and asks once
 
+What carries a danger is left out of --all, unless --include-dangerous says otherwise.
+
 What changed since it was shown is not approved: it is shown again, and the exit code is 5.";
 
 /// Approve proposals as they were shown
@@ -21,6 +23,9 @@ What changed since it was shown is not approved: it is shown again, and the exit
 pub(crate) struct Args {
     #[command(flatten)]
     which: Several,
+    /// With --all: also what carries a danger
+    #[arg(long, conflicts_with = "ids")]
+    include_dangerous: bool,
     /// A word to the agent
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     notes: String,
@@ -32,6 +37,11 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
         notes: Some(args.notes),
         via: "supervise approve",
         question: "approve all of these?",
+        dangers: if args.include_dangerous {
+            Dangers::Include
+        } else {
+            Dangers::Skip
+        },
     };
     several::decide(session, args.which, intention).await
 }

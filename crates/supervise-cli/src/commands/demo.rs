@@ -18,6 +18,7 @@ use crate::error::{CliError, Exit};
 use crate::inbox::{self, Item};
 use crate::render::{audit, card};
 use crate::report;
+use crate::risks::Background;
 use crate::session::{Operator, Session};
 use crate::signals::stop;
 use crate::ui::{Line, Paint, Stream, line};
@@ -152,9 +153,10 @@ async fn decide(session: &Session<'_>, item: &Item) -> Result<(), CliError> {
     if session.operator == Operator::AtTerminal {
         return review::take(session, item).await.map(|_| ());
     }
+    let risks = Background::default().risks(item);
     session
         .ui
-        .data(&card::lines(item, session.ui.wrap_columns(Stream::Data)));
+        .data(&card::lines(item, &risks, session.ui.wrap_columns(Stream::Data)));
     session.ui.data(&[line![
         "Nobody is at the terminal, so the demonstration approves it by itself."
     ]]);

@@ -1,5 +1,6 @@
 //! `supervise list`: what every bottle is asking for.
 
+use supervise_core::Risk;
 use time::OffsetDateTime;
 
 use crate::error::{CliError, Exit, Kind};
@@ -7,6 +8,7 @@ use crate::inbox::{self, Inbox, Item};
 use crate::recover;
 use crate::render::list::rows;
 use crate::render::objects::ProposalObject;
+use crate::risks::{Background, worst};
 use crate::session::{Format, Session};
 use crate::shown;
 use crate::ui::{Line, Ui, line};
@@ -19,6 +21,7 @@ Examples:
 
 Each proposal has two lines: its age, bottle, tool and what it asks for; below that its id and
 digest, to be copied into `supervise approve` or `show`, and the start of the agent's reason.
+`!!` marks one that carries a danger and `!` one with a warning; `supervise show` has the text.
 Nothing is created or changed, except that what was shown is remembered, and a decision that a
 crash interrupted is finished or undone.";
 
@@ -42,19 +45,32 @@ pub(crate) async fn run(_: Args, session: &Session<'_>) -> Result<Exit, CliError
     })
 }
 
-/// Prints proposals as a list. Shared with the verbs that list before they ask.
 fn print(session: &Session<'_>, items: &[Item]) -> Result<(), CliError> {
     let ui = session.ui;
+    // Each row by itself: looking up every bottle's history would keep a list waiting.
+    let background = Background::default();
+    let judged: Vec<_> = items.iter().map(|item| (item, background.risks(item))).collect();
     match session.format {
-        Format::Json => ui.json(&items.iter().map(ProposalObject::new).collect::<Vec<_>>()),
+        Format::Json => ui.json(&objects(&judged)),
         Format::Human => {
-            ui.data(&rows(items, ui.out_columns(), OffsetDateTime::now_utc()));
+            ui.data(&human(&judged, ui.out_columns()));
             if items.is_empty() {
                 ui.say(&[line!["nothing is pending"]]);
             }
             Ok(())
         }
     }
+}
+
+fn objects<'a>(judged: &'a [(&'a Item, Vec<Risk>)]) -> Vec<ProposalObject<'a>> {
+    let object = |(item, risks): &'a (&'a Item, Vec<Risk>)| ProposalObject::new(item, risks);
+    judged.iter().map(object).collect()
+}
+
+/// Proposals as rows. Shared with the verbs that list before they ask.
+pub(crate) fn human(judged: &[(&Item, Vec<Risk>)], columns: usize) -> Vec<Line> {
+    let with_worst: Vec<_> = judged.iter().map(|(item, risks)| (*item, worst(risks))).collect();
+    rows(&with_worst, columns, OffsetDateTime::now_utc())
 }
 
 /// Says what the list could not show.

@@ -2,19 +2,26 @@
 
 use std::path::PathBuf;
 
-use supervise_core::Proposal;
+use supervise_core::{Proposal, render_diff};
 use supervise_store::{Decided, Verdict};
 
-use crate::check::check_final;
+use crate::check::{check_final, mistake};
 use crate::decide::Decision;
 use crate::desk::Desk;
-use crate::editor;
+use crate::editor::{self, Draft};
 use crate::error::{CliError, Exit, Kind};
 use crate::id::IdArgument;
+use crate::pager;
+use crate::prompt::{self, Page, YesOrNo};
+use crate::render::card::behind_gutter;
+use crate::render::diff;
 use crate::report;
-use crate::session::Session;
+use crate::session::{Consent, Session};
 use crate::source;
+use crate::ui::{Line, Paint, Stream, line};
 
+/// Lines of a diff that name its two sides.
+const DIFF_HEADERS: usize = 2;
 const EXAMPLES: &str = "\
 Examples:
   supervise modify 3f2a                       opens $VISUAL or $EDITOR
@@ -22,7 +29,8 @@ Examples:
   supervise show 3f2a --json | jq -r .proposed_file | ./narrow | supervise modify 3f2a --file -
 
 What you write becomes the answer byte for byte, after the same checks as an agent's own input.
-Leaving it unchanged approves it as proposed; an empty file decides nothing.";
+From the editor it is shown and confirmed first, and a mistake opens it again. Leaving it unchanged
+approves it as proposed; an empty file decides nothing.";
 
 /// Approve a proposal in a form you edited
 #[derive(Debug, clap::Args)]
@@ -40,36 +48,91 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliError> {
     match decide(&args, session).await {
-        Ok(decided) => report::decided(session, &decided).map(|()| Exit::DONE),
+        Ok(Some(decided)) => report::decided(session, &decided).map(|()| Exit::DONE),
+        Ok(None) => {
+            session.ui.say(&[line!["nothing was decided"]]);
+            Ok(Exit::DONE)
+        }
         Err(error) if error.kind() == Kind::Interrupted => Err(error),
         Err(error) => report::failed(session, &args.id, &error),
     }
 }
 
-async fn decide(args: &Args, session: &Session<'_>) -> Result<Decided, CliError> {
+async fn decide(args: &Args, session: &Session<'_>) -> Result<Option<Decided>, CliError> {
     let mut desk = Desk::open(session).await?;
     let item = desk.undecided(&IdArgument::parse(&args.id)?).await?;
-    let text = match &args.file {
-        Some(path) => source::read(path)?,
-        None => editor::edit(session, &item.proposal).await?,
+    let verdict = match &args.file {
+        Some(path) => Some(verdict(&item.proposal, source::read(path)?)?),
+        None => revise(session, &item.proposal).await?,
     };
-    let verdict = verdict(&item.proposal, text)?;
-    desk.decide(
-        &item,
-        Decision {
-            verdict,
-            notes: args.notes.clone(),
-            via: "supervise modify",
-        },
-    )
-    .await
+    let Some(verdict) = verdict else {
+        return Ok(None);
+    };
+    let decision = Decision {
+        verdict,
+        notes: args.notes.clone(),
+        via: "supervise modify",
+    };
+    desk.decide(&item, decision).await.map(Some)
 }
 
 /// What a final text means.
-pub(crate) fn verdict(proposal: &Proposal, text: String) -> Result<Verdict, CliError> {
+fn verdict(proposal: &Proposal, text: String) -> Result<Verdict, CliError> {
     if text == proposal.proposed_file {
         return Ok(Verdict::Approve);
     }
     check_final(proposal, &text)?;
     Ok(Verdict::Modify { final_file: text })
+}
+
+/// Lets the operator edit the proposal until it is valid, and confirm what they made of it; `None` when they
+/// would rather not.
+pub(crate) async fn revise(session: &Session<'_>, proposal: &Proposal) -> Result<Option<Verdict>, CliError> {
+    let mut draft = Draft::of(proposal);
+    loop {
+        draft.text = editor::edit(session, proposal, &draft).await?;
+        match verdict(proposal, draft.text.clone()) {
+            Ok(verdict) => return confirmed(session, proposal, verdict).await,
+            // An editor left empty is the way to give up.
+            Err(error) if error.kind() == Kind::Usage => return Err(error),
+            Err(error) => {
+                session.ui.error(&error);
+                if prompt::yes_or_no("edit it again?").await? == YesOrNo::No {
+                    return Ok(None);
+                }
+                draft.mistake = mistake(proposal, &draft.text);
+            }
+        }
+    }
+}
+
+/// Shows what the operator changed, and asks whether that is meant.
+async fn confirmed(
+    session: &Session<'_>,
+    proposal: &Proposal,
+    verdict: Verdict,
+) -> Result<Option<Verdict>, CliError> {
+    let question = match &verdict {
+        Verdict::Modify { final_file } => {
+            let delta = delta(proposal, final_file, session.ui.wrap_columns(Stream::Talk));
+            if pager::say(session.ui, &delta).await? != Page::Next {
+                return Ok(None);
+            }
+            "approve it in this form?"
+        }
+        _ => "it is unchanged; approve it as proposed?",
+    };
+    if session.consent == Consent::Given || prompt::yes_or_no(question).await? == YesOrNo::Yes {
+        return Ok(Some(verdict));
+    }
+    Ok(None)
+}
+
+/// Proposed to final, behind the gutter: most of it is still the agent's text.
+fn delta(proposal: &Proposal, final_file: &str, columns: Option<usize>) -> Vec<Line> {
+    let diff = render_diff(&proposal.proposed_file, final_file, proposal.tool.diff_label());
+    let mut lines = vec![line!["proposed (-) and final (+)"].painted(Paint::Dim)];
+    // The headers would call the proposal current.
+    lines.extend(behind_gutter(diff::lines(&diff).skip(DIFF_HEADERS), columns));
+    lines
 }

@@ -2,7 +2,7 @@
 
 use supervise_store::Verdict;
 
-use super::several::{self, Intention, Several};
+use super::several::{self, Dangers, Intention, Several};
 use crate::error::{CliError, Exit};
 use crate::session::Session;
 
@@ -34,6 +34,7 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
         notes: args.notes,
         via: "supervise reject",
         question: "reject all of these?",
+        dangers: Dangers::Include,
     };
     several::decide(session, args.which, intention).await
 }

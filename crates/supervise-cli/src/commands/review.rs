@@ -3,20 +3,21 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use supervise_core::Digest;
+use supervise_core::{Digest, Level};
 use supervise_store::Verdict;
 
 use super::list::explain;
-use super::modify::verdict;
+use super::modify::revise;
 use crate::decide::Decision;
 use crate::desk::Desk;
-use crate::editor;
 use crate::error::{CliError, Exit, Kind};
 use crate::inbox::{self, Inbox, Item};
-use crate::prompt::{self, Choice, YesOrNo};
+use crate::pager;
+use crate::prompt::{self, Choice, Page, YesOrNo};
 use crate::recover;
 use crate::render::card;
 use crate::report;
+use crate::risks::{Background, worst};
 use crate::session::Session;
 use crate::shown;
 use crate::signals::stop;
@@ -29,9 +30,12 @@ Examples:
   supervise review --follow      goes on with new proposals as they come
 
 Answer with a word or its first letter. Enter alone skips: nothing is approved by default. Your
-answer counts for what is on the screen; if it changed meanwhile, it is shown again. Ctrl-C
-leaves everything pending.";
+answer counts for what is on the screen; if it changed meanwhile, it is shown again. A card that
+doesn't fit the terminal is shown in pages, and one that carries a danger is approved with a code
+from its digest. Ctrl-C leaves everything pending.";
 
+/// How much of the digest a danger's code has.
+const CODE_DIGITS: usize = 4;
 const VIA: &str = "supervise review";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -127,21 +131,29 @@ impl Review {
 
 /// Shows one proposal and asks until it is decided or left.
 pub(crate) async fn take(session: &Session<'_>, item: &Item) -> Result<Step, CliError> {
-    session
-        .ui
-        .say(&card::lines(item, session.ui.wrap_columns(Stream::Talk)));
+    let background = Background::of(session, &item.slug).await;
+    let columns = session.ui.wrap_columns(Stream::Talk);
+    let card = card::lines(item, &background.risks(item), columns);
+    match pager::say(session.ui, &card).await? {
+        Page::Next => {}
+        // What wasn't read to its end can't be approved, so there is nothing to ask.
+        Page::Skip => return Ok(Step::Next),
+        Page::Quit => return Ok(Step::Quit),
+    }
     shown::remember(session, std::slice::from_ref(item)).await;
     loop {
-        let decision = match prompt::choice().await? {
+        let verdict = match prompt::choice().await? {
             Choice::Skip => return Ok(Step::Next),
             Choice::Quit => return Ok(Step::Quit),
             Choice::Approve => Ok(Some(Verdict::Approve)),
             Choice::Reject => Ok(Some(Verdict::Reject)),
-            Choice::Modify => modified(session, item).await,
+            Choice::Modify => revise(session, &item.proposal).await,
         };
-        match decision {
-            Ok(Some(verdict)) => return decide(session, item, verdict).await,
-            Ok(None) => {}
+        match verdict {
+            Ok(Some(verdict)) if dares(session, item, &background, &verdict).await? => {
+                return decide(session, item, verdict).await;
+            }
+            Ok(_) => {}
             // A slip in the editor costs nothing: the question is asked again.
             Err(error) if error.kind() != Kind::Interrupted => session.ui.error(&error),
             Err(error) => return Err(error),
@@ -149,15 +161,30 @@ pub(crate) async fn take(session: &Session<'_>, item: &Item) -> Result<Step, Cli
     }
 }
 
-/// The edited proposal. An editor that was left without a change is no answer yet, so that is asked.
-async fn modified(session: &Session<'_>, item: &Item) -> Result<Option<Verdict>, CliError> {
-    let verdict = verdict(&item.proposal, editor::edit(session, &item.proposal).await?)?;
-    if matches!(verdict, Verdict::Approve)
-        && prompt::yes_or_no("it is unchanged; approve it as proposed?").await? == YesOrNo::No
-    {
-        return Ok(None);
+/// Has a danger in what would be approved confirmed by a code from the digest, which no habit types.
+async fn dares(
+    session: &Session<'_>,
+    item: &Item,
+    background: &Background,
+    verdict: &Verdict,
+) -> Result<bool, CliError> {
+    let mut wanted = item.clone();
+    match verdict {
+        Verdict::Reject => return Ok(true),
+        Verdict::Approve => {}
+        Verdict::Modify { final_file } => wanted.proposal.proposed_file.clone_from(final_file),
     }
-    Ok(Some(verdict))
+    if worst(&background.risks(&wanted)) != Some(Level::Danger) {
+        return Ok(true);
+    }
+    let code: String = item.digest.short().chars().take(CODE_DIGITS).collect();
+    let dares = prompt::code(&code).await? == YesOrNo::Yes;
+    if !dares {
+        session
+            .ui
+            .say(&[line!["that is not the code; nothing was decided"]]);
+    }
+    Ok(dares)
 }
 
 async fn decide(session: &Session<'_>, item: &Item, verdict: Verdict) -> Result<Step, CliError> {

@@ -1,7 +1,9 @@
 //! One decision on several proposals: each is tried, and each has its line of output.
 
+use std::collections::BTreeMap;
+
+use supervise_core::{Level, Risk};
 use supervise_store::{Decided, Verdict};
-use time::OffsetDateTime;
 
 use crate::decide::Decision;
 use crate::desk::Desk;
@@ -10,12 +12,12 @@ use crate::id::IdArgument;
 use crate::inbox::{self, Item};
 use crate::prompt::{self, YesOrNo};
 use crate::recover;
-use crate::render::list::rows;
 use crate::report;
+use crate::risks::{Background, worst};
 use crate::session::{Consent, Session};
-use crate::ui::{Stream, line};
+use crate::ui::{Line, Paint, Stream, line};
 
-use super::list::explain;
+use super::list::{explain, human};
 
 /// Which proposals: some by their ids, or all of a bottle.
 #[derive(Debug, clap::Args)]
@@ -36,6 +38,15 @@ pub(crate) struct Intention {
     pub(crate) via: &'static str,
     /// Asked once where all are meant.
     pub(crate) question: &'static str,
+    /// Those that carry a danger, where all are meant.
+    pub(crate) dangers: Dangers,
+}
+
+/// What happens to proposals that carry a danger and were not named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dangers {
+    Skip,
+    Include,
 }
 
 impl Intention {
@@ -84,9 +95,8 @@ fn finish(session: &Session<'_>, id: &str, decided: Result<Decided, CliError>) -
 }
 
 async fn decide_all(session: &Session<'_>, mut intention: Intention) -> Result<Exit, CliError> {
-    let items = listed(session).await?;
+    let items = listed(session, intention.dangers).await?;
     if items.is_empty() {
-        session.ui.say(&[line!["nothing is pending"]]);
         return Ok(Exit::DONE);
     }
     if session.consent == Consent::ToAsk {
@@ -117,21 +127,57 @@ async fn decide_listed(
     desk.decide(item, intention.decision().await?).await
 }
 
-/// What is pending in the named bottles, as it was just listed on stderr: stdout is for the decisions.
-async fn listed(session: &Session<'_>) -> Result<Vec<Item>, CliError> {
+/// What is meant of all that is pending in the named bottles, as it was just listed on stderr: stdout is for
+/// the decisions.
+async fn listed(session: &Session<'_>, dangers: Dangers) -> Result<Vec<Item>, CliError> {
     if session.scope.is_empty() {
         let error = CliError::usage("--all needs --bottle");
         return Err(error.hint("name the bottle whose proposals you mean with --bottle SLUG"));
     }
     let mut inbox = inbox::read(session).await?;
     recover::settle(session, &mut inbox).await?;
-    let columns = session
-        .ui
-        .wrap_columns(Stream::Talk)
-        .unwrap_or(session.ui.out_columns());
-    session
-        .ui
-        .say(&rows(&inbox.items, columns, OffsetDateTime::now_utc()));
-    explain(session.ui, &inbox);
-    Ok(inbox.items)
+    let judged = judged(session, &inbox.items).await;
+    let ui = session.ui;
+    let columns = ui.wrap_columns(Stream::Talk).unwrap_or(ui.out_columns());
+    ui.say(&human(&judged, columns));
+    explain(ui, &inbox);
+    if judged.is_empty() {
+        ui.say(&[line!["nothing is pending"]]);
+    }
+    Ok(meant(session, judged, dangers))
+}
+
+/// Each item with its risks, judged against its bottle's past.
+async fn judged<'a>(session: &Session<'_>, items: &'a [Item]) -> Vec<(&'a Item, Vec<Risk>)> {
+    let mut backgrounds = BTreeMap::new();
+    for slug in &session.scope {
+        backgrounds.insert(slug, Background::of(session, slug).await);
+    }
+    let nothing = Background::default();
+    let judge = |item: &'a Item| {
+        let background = backgrounds.get(&item.slug).unwrap_or(&nothing);
+        (item, background.risks(item))
+    };
+    items.iter().map(judge).collect()
+}
+
+/// Leaves out what carries a danger, if that isn't meant, and says so.
+fn meant(session: &Session<'_>, judged: Vec<(&Item, Vec<Risk>)>, dangers: Dangers) -> Vec<Item> {
+    let all = judged.len();
+    let is_meant = |risks: &[Risk]| dangers == Dangers::Include || worst(risks) != Some(Level::Danger);
+    let meant: Vec<Item> = judged
+        .into_iter()
+        .filter(|(_, risks)| is_meant(risks))
+        .map(|(item, _)| item.clone())
+        .collect();
+    let skipped = all - meant.len();
+    if skipped > 0 {
+        session.ui.say(&[
+            line![skipped, " skipped for a danger, marked !! above"],
+            Line::default()
+                .paint(Paint::Cyan, "hint: ")
+                .and("decide about each in `supervise review`, or add --include-dangerous"),
+        ]);
+    }
+    meant
 }

@@ -8,6 +8,7 @@ use crate::error::{CliError, Exit, Kind};
 use crate::id::IdArgument;
 use crate::render::card;
 use crate::render::objects::ShownObject;
+use crate::risks::Background;
 use crate::session::{Format, Session};
 use crate::shown;
 use crate::ui::{Line, Paint, Stream, line};
@@ -33,10 +34,11 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
     let mut desk = Desk::open(session).await?;
     let Target { item, state } = desk.find(&id).await?;
     let ui = session.ui;
+    let risks = Background::of(session, &item.slug).await.risks(&item);
     match session.format {
-        Format::Json => ui.json(&ShownObject::new(&item))?,
+        Format::Json => ui.json(&ShownObject::new(&item, &risks))?,
         Format::Human => {
-            let mut lines = card::lines(&item, ui.wrap_columns(Stream::Data));
+            let mut lines = card::lines(&item, &risks, ui.wrap_columns(Stream::Data));
             lines.extend(standing(&state));
             ui.data(&lines);
         }

@@ -1,19 +1,21 @@
 //! The card of one proposal: everything a decision rests on, agent text behind a gutter.
 
-use supervise_core::{Proposal, Route, SafeLine, SafeText};
+use supervise_core::{Proposal, Risk, Route, SafeLine, SafeText};
 use time::OffsetDateTime;
 
 use crate::age::{in_units, seconds_since};
 use crate::id::reference;
 use crate::inbox::Item;
 use crate::render::{diff, route};
+use crate::risks;
 use crate::ui::{Line, Paint, line};
 
 const GUTTER: &str = "│ ";
 const LABEL_COLUMNS: usize = 10;
+const RISK_INDENT: usize = 2;
 
 /// The card, with agent text wrapped at `columns` so that no line of it ever starts outside the gutter.
-pub(crate) fn lines(item: &Item, columns: Option<usize>) -> Vec<Line> {
+pub(crate) fn lines(item: &Item, risks: &[Risk], columns: Option<usize>) -> Vec<Line> {
     let proposal = &item.proposal;
     let mut card = vec![
         Line::default()
@@ -31,6 +33,11 @@ pub(crate) fn lines(item: &Item, columns: Option<usize>) -> Vec<Line> {
         own.into_iter()
             .flatten()
             .flat_map(|line| line.indented(LABEL_COLUMNS, room)),
+    );
+    card.extend(
+        risks
+            .iter()
+            .flat_map(|risk| risk_line(risk).indented(RISK_INDENT, room)),
     );
     card.push(heading("why"));
     card.extend(behind_gutter(
@@ -51,6 +58,10 @@ pub(crate) fn behind_gutter(lines: impl Iterator<Item = Line>, columns: Option<u
     pieces
         .map(|piece| Line::default().paint(Paint::Dim, GUTTER).join(piece))
         .collect()
+}
+
+fn risk_line(risk: &Risk) -> Line {
+    line!["! ", risk].painted(risks::paint(risk.level))
 }
 
 fn label(name: &'static str) -> Line {
@@ -106,9 +117,10 @@ mod tests {
         let why = format!("{}approve me\nstatus: approved", " ".repeat(100));
         let mut proposal = Proposal::new(&slug, Tool::GitleaksAllow, "x\u{1b}[2J\r\n".repeat(30), why);
         proposal.arrival_timestamp = "approved 1234 in dev ".repeat(20);
-        let card = lines(&Item::new(&slug, Listed { proposal, joined: 2 }), Some(40));
+        let item = Item::new(&slug, Listed { proposal, joined: 2 });
+        let card = lines(&item, &risks::Background::default().risks(&item), Some(40));
         assert!(card.iter().all(|line| line.width() <= 40));
-        let at_the_edge = |line: &&Line| !line.plain().starts_with(['│', ' ']);
+        let at_the_edge = |line: &&Line| !line.plain().starts_with(['│', ' ', '!']);
         assert_eq!(card.iter().filter(at_the_edge).count(), 5);
         assert!(!card.iter().any(|line| line.plain().contains(['\u{1b}', '\r'])));
     }

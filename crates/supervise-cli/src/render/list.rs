@@ -1,45 +1,63 @@
 //! Two lines for each proposal: what is asked where, and under which id and why.
 
-use supervise_core::{Proposal, Route, SafeLine};
+use supervise_core::{Level, Proposal, Route, SafeLine, mask_secrets};
 use time::OffsetDateTime;
 
 use crate::age::{in_units, seconds_since};
 use crate::id::reference;
 use crate::inbox::Item;
 use crate::render::route;
+use crate::risks;
 use crate::ui::{Line, Paint, line};
 
 const AGE_COLUMNS: usize = 6;
+/// `!!` for a danger, `!` for a warning.
+const MARK_COLUMNS: usize = 3;
 const MAX_SLUG_COLUMNS: usize = 24;
 /// More than any terminal shows in one row; the rest needn't be escaped only to be cut off.
 const MAX_CHARS: usize = 400;
 
+/// An item, and the worst level of its risks.
+pub(crate) type Row<'a> = (&'a Item, Option<Level>);
+
 /// The rows of `list`, each cut to `columns`.
-pub(crate) fn rows(items: &[Item], columns: usize, now: OffsetDateTime) -> Vec<Line> {
-    let slug = widest(items.iter().map(|item| item.slug.as_str().len())).min(MAX_SLUG_COLUMNS);
-    let tool = widest(items.iter().map(|item| item.proposal.tool.name().len()));
-    let pair = |item: &Item| {
+pub(crate) fn rows(items: &[Row<'_>], columns: usize, now: OffsetDateTime) -> Vec<Line> {
+    let slug = widest(items.iter().map(|(item, _)| item.slug.as_str().len())).min(MAX_SLUG_COLUMNS);
+    let tool = widest(items.iter().map(|(item, _)| item.proposal.tool.name().len()));
+    let before = AGE_COLUMNS + MARK_COLUMNS;
+    let pair = |(item, worst): &Row<'_>| {
         let first = Line::default()
             .paint(Paint::Dim, age(&item.proposal, now))
             .pad_to(AGE_COLUMNS)
+            .join(mark(*worst))
+            .pad_to(before)
             .join(line![&item.slug].cut(MAX_SLUG_COLUMNS).painted(Paint::Bold))
-            .pad_to(AGE_COLUMNS + slug + 2)
+            .pad_to(before + slug + 2)
             .and(item.proposal.tool)
-            .pad_to(AGE_COLUMNS + slug + tool + 4)
+            .pad_to(before + slug + tool + 4)
             .join(fitted(
                 what(&item.proposal),
                 joined(item.joined),
                 columns,
-                AGE_COLUMNS + slug + tool + 4,
+                before + slug + tool + 4,
             ));
         let second = Line::default()
-            .pad_to(AGE_COLUMNS)
+            .pad_to(before)
             .paint(Paint::Cyan, reference(&item.proposal))
             .and("  ")
             .paint(Paint::Dim, start(&item.proposal.justification));
         [first.cut(columns), second.cut(columns)]
     };
     items.iter().flat_map(pair).collect()
+}
+
+/// The marks differ without colour too.
+fn mark(worst: Option<Level>) -> Line {
+    match worst {
+        Some(level @ Level::Danger) => line!["!!"].painted(risks::paint(level)),
+        Some(level @ Level::Warn) => line!["!"].painted(risks::paint(level)),
+        Some(Level::Info) | None => line![],
+    }
 }
 
 fn widest(lengths: impl Iterator<Item = usize>) -> usize {
@@ -75,13 +93,14 @@ fn what(proposal: &Proposal) -> Line {
     }
 }
 
-/// The first line that isn't blank.
+/// The first line that isn't blank. A list is what people show around, so no secret stands in it.
 fn start(text: &str) -> SafeLine {
     let first = text
         .lines()
         .find(|line| !line.trim().is_empty())
         .unwrap_or_default();
-    let chars: String = first.trim().chars().take(MAX_CHARS).collect();
+    let enough: String = first.trim().chars().take(MAX_CHARS * 2).collect();
+    let chars: String = mask_secrets(&enough).chars().take(MAX_CHARS).collect();
     SafeLine::new(&chars)
 }
 
@@ -104,13 +123,14 @@ mod tests {
             "日本語 because\nsecond line",
         )
         .with_arrival(datetime!(2026-11-20 23:00 UTC));
-        let items = [Item::new(&slug, Listed { proposal, joined: 3 })];
+        let item = Item::new(&slug, Listed { proposal, joined: 3 });
+        let items = [(&item, Some(Level::Danger))];
         for columns in [60, 80, 200] {
             let rows = rows(&items, columns, datetime!(2026-11-20 23:05 UTC));
             assert!(rows.iter().all(|row| row.width() <= columns));
             let plain = rows[0].plain();
             assert!(
-                plain.starts_with("5m    dev  capability-block  FROM x"),
+                plain.starts_with("5m    !! dev  capability-block  FROM x"),
                 "{plain}"
             );
             assert!(plain.ends_with("… (+3 joined)"), "{plain}");

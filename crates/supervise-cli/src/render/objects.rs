@@ -1,7 +1,7 @@
 //! Proposals and audit entries as the JSON objects that scripts read. Fields may be added, never changed.
 
 use serde::Serialize;
-use supervise_core::{Component, Tool};
+use supervise_core::{Component, Risk, Tool};
 use supervise_store::AuditRow;
 
 use crate::inbox::Item;
@@ -20,12 +20,11 @@ pub(crate) struct ProposalObject<'a> {
     current_file_hash: &'a str,
     digest: String,
     joined: u64,
-    /// No risk is looked for yet.
-    risks: [(); 0],
+    risks: &'a [Risk],
 }
 
 impl<'a> ProposalObject<'a> {
-    pub(crate) fn new(item: &'a Item) -> Self {
+    pub(crate) fn new(item: &'a Item, risks: &'a [Risk]) -> Self {
         let proposal = &item.proposal;
         ProposalObject {
             id: &proposal.id,
@@ -38,7 +37,7 @@ impl<'a> ProposalObject<'a> {
             current_file_hash: &proposal.current_file_hash,
             digest: item.digest.to_string(),
             joined: item.joined,
-            risks: [],
+            risks,
         }
     }
 }
@@ -52,9 +51,9 @@ pub(crate) struct ShownObject<'a> {
 }
 
 impl<'a> ShownObject<'a> {
-    pub(crate) fn new(item: &'a Item) -> Self {
+    pub(crate) fn new(item: &'a Item, risks: &'a [Risk]) -> Self {
         ShownObject {
-            proposal: ProposalObject::new(item),
+            proposal: ProposalObject::new(item, risks),
             diff: diff::proposed(&item.proposal),
         }
     }

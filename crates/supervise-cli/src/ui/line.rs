@@ -1,6 +1,8 @@
 //! Lines that are safe to print: made of fixed text, numbers and escaped text, and of nothing else.
 
-use supervise_core::{Component, Digest, SafeLine, SafeText, Slug, Status, Tool};
+use supervise_core::{Component, Digest, Risk, SafeLine, SafeText, Slug, Status, Tool};
+
+use crate::visible::is_visible;
 
 /// How a part looks where colour is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,6 +55,18 @@ macro_rules! printable {
 }
 
 printable!(u64 u32 usize i64 u8 SafeLine Slug Status Tool Component Digest);
+
+/// Core has escaped its text, and masked what is secret in it. Anything else would be escaped here.
+impl Printable for Risk {
+    fn text(&self) -> String {
+        let line = format!("{}: {}", self.code, self.text);
+        if line.chars().all(is_visible) {
+            line
+        } else {
+            SafeLine::new(&line).to_string()
+        }
+    }
+}
 
 impl<T: Printable> Printable for &T {
     fn text(&self) -> String {

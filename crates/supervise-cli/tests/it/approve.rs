@@ -171,3 +171,24 @@ fn all_of_a_bottle_needs_the_bottle_and_a_yes() {
     assert!(ran.err.contains("nothing is pending"));
     assert!(matches!(world.find(&other).state, State::Pending));
 }
+
+#[test]
+fn all_leaves_out_what_carries_a_danger() {
+    let world = World::new();
+    let plain = world.ask("dev");
+    let suffix = "{\"host\": \"github.io\", \"path_allowlist\": [\"/x/\"]}";
+    let danger = world.propose(fixed("dev", 1, Tool::EgressAllow, suffix, "why"));
+    let all = ["approve", "--all", "--bottle", "dev", "--yes"];
+    let ran = world.run(&all).expect(0);
+    assert!(ran.err.contains("1 skipped for a danger"), "{}", ran.err);
+    assert!(ran.err.contains("!! dev"), "{}", ran.err);
+    assert!(matches!(world.find(&plain).state, State::Decided(_)));
+    assert!(matches!(world.find(&danger).state, State::Pending));
+    world
+        .run(&["approve", &danger.id, "--include-dangerous"])
+        .expect(2);
+    world
+        .run(&[&all[..], &["--include-dangerous"]].concat())
+        .expect(0);
+    assert!(matches!(world.find(&danger).state, State::Decided(_)));
+}

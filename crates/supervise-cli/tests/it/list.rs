@@ -58,14 +58,14 @@ fn all_bottles_oldest_first() {
     ));
     let ran = world.run(&["list"]).expect(0);
     assert_snapshot!(ran.out, @r#"
-    0s    zeta   egress-allow      api.example.com under /v1/
-          5eed0000-0000-4000-8000-000000000001@3942c7a71e213eb8  the oldest
-    0s    alpha  egress-block      pypi.org, every path
-          5eed0000-0000-4000-8000-000000000002@930e8f44a31174bb  packages
-    0s    alpha  capability-block  FROM debian:13
-          5eed0000-0000-4000-8000-000000000003@6782548861ecd80b  a compiler
-    0s    alpha  gitleaks-allow    {}
-          5eed0000-0000-4000-8000-000000000004@0986226882e88d18  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+    0s       zeta   egress-allow      api.example.com under /v1/
+             5eed0000-0000-4000-8000-000000000001@3942c7a71e213eb8  the oldest
+    0s    !  alpha  egress-block      pypi.org, every path
+             5eed0000-0000-4000-8000-000000000002@930e8f44a31174bb  packages
+    0s       alpha  capability-block  FROM debian:13
+             5eed0000-0000-4000-8000-000000000003@6782548861ecd80b  a compiler
+    0s    !  alpha  gitleaks-allow    {}
+             5eed0000-0000-4000-8000-000000000004@0986226882e88d18  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
     "#);
     assert_eq!(ran.err, "");
 }

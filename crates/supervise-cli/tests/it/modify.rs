@@ -116,6 +116,11 @@ fn the_editor_is_an_argument_list_on_a_private_file() {
     let proposal = world.ask("dev");
     let editor = format!("{} --wait", editor(&world, EDITED));
     let mut terminal = Terminal::start(&world, &["modify", &proposal.id], &[("EDITOR", &editor)]);
+    // What was changed is shown and confirmed first.
+    terminal.wait_for("│ -{");
+    terminal.wait_for(&format!("│ +{EDITED}"));
+    terminal.wait_for("approve it in this form?");
+    terminal.type_in("y\r");
     assert_eq!(terminal.wait(), 0, "{}", terminal.screen());
     assert_eq!(
         fs::read_to_string(world.path("called")).unwrap(),
@@ -153,4 +158,67 @@ fn an_editor_that_fails_or_is_missing_decides_nothing() {
         assert_eq!(terminal.wait(), code, "{}", terminal.screen());
     }
     assert!(world.audit().is_empty());
+}
+
+/// An editor that notes what it was given, then makes of it what a `sed` script says.
+fn sed(world: &World, script: &str) -> String {
+    let file = world.path("vim");
+    let body =
+        format!("#!/bin/sh\necho \"$1\" > called\nfor file; do :; done\ncp \"$file\" given\n{script}\n");
+    fs::write(&file, body).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    file.display().to_string()
+}
+
+#[test]
+fn the_header_is_no_part_of_the_answer() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    let editor = sed(&world, "sed -i s,/v1/,/v2/, \"$file\"");
+    let mut terminal = Terminal::start(&world, &["modify", &proposal.id, "--yes"], &[("EDITOR", &editor)]);
+    assert_eq!(terminal.wait(), 0, "{}", terminal.screen());
+    let given = fs::read_to_string(world.path("given")).unwrap();
+    assert!(
+        given.starts_with("#| This is what") && given.ends_with(ROUTE),
+        "{given}"
+    );
+    let State::Decided(answer) = world.find(&proposal).state else {
+        panic!()
+    };
+    assert_eq!(answer.response.final_file, Some(ROUTE.replace("/v1/", "/v2/")));
+}
+
+#[test]
+fn a_mistake_opens_the_editor_again_where_it_is() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    let editor = sed(&world, "sed -i s,/v1/,v1, \"$file\"");
+    let mut terminal = Terminal::start(&world, &["modify", &proposal.id], &[("EDITOR", &editor)]);
+    terminal.wait_for("line 4: path_allowlist[0] must start with '/'");
+    terminal.wait_for("edit it again?");
+    sed(&world, "sed -i s,v1,/v3/, \"$file\"");
+    terminal.type_in("y\r");
+    terminal.wait_for("approve it in this form?");
+    // The draft is given back, with the mistake above it and the cursor on its line.
+    let given = fs::read_to_string(world.path("given")).unwrap();
+    assert!(given.starts_with("#| line 4 below: "), "{given}");
+    let called = fs::read_to_string(world.path("called")).unwrap();
+    let at: usize = called.trim().trim_start_matches('+').parse().unwrap();
+    assert_eq!(given.lines().nth(at - 1), Some("    \"v1\""));
+    terminal.type_in("\r");
+    terminal.wait_for("nothing was decided");
+    assert_eq!(terminal.wait(), 0);
+    assert!(world.audit().is_empty());
+}
+
+#[test]
+fn a_modeline_keeps_the_editor_shut() {
+    let world = World::new();
+    let file = "FROM debian:13\n# vim: set modelineexpr:\n";
+    world.propose(fixed("dev", 1, Tool::CapabilityBlock, file, "why"));
+    let editor = editor(&world, "FROM y\n");
+    let mut terminal = Terminal::start(&world, &["modify", "5eed"], &[("EDITOR", &editor)]);
+    assert_eq!(terminal.wait(), 1);
+    assert!(terminal.screen().contains("--file"), "{}", terminal.screen());
+    assert!(!world.path("called").exists());
 }

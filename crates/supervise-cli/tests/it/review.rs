@@ -158,10 +158,106 @@ fn a_slip_in_the_editor_is_told_and_asked_again() {
     terminal.wait_for(QUESTION);
     terminal.type_in("m\r");
     terminal.wait_for("line 1");
+    terminal.wait_for("edit it again?");
+    terminal.type_in("n\r");
     terminal.wait_for(QUESTION);
     edit("{\"host\": \"example.org\"}");
     terminal.type_in("m\r");
+    terminal.wait_for("approve it in this form?");
+    terminal.type_in("y\r");
     terminal.wait_for("modified");
     assert_eq!(terminal.wait(), 0);
     assert_eq!(status(&world, &proposal), Some(Status::Modified));
+}
+
+const DANGEROUS: &str = "{\"host\": \"github.io\", \"path_allowlist\": [\"/\"]}";
+
+#[test]
+fn a_danger_wants_the_code_from_its_digest() {
+    let world = World::new();
+    let proposal = world.propose(fixed("dev", 1, Tool::EgressAllow, DANGEROUS, "why"));
+    let code = &proposal.digest().short()[..4];
+    let mut terminal = Terminal::start(&world, &["review"], &[]);
+    terminal.wait_for("! public-suffix: ");
+    for wrong in ["", "y", "yes", "a", "0000", &code[..3]] {
+        terminal.wait_for(QUESTION);
+        terminal.type_in("a\r");
+        terminal.wait_for(&format!("type {code} to approve"));
+        terminal.type_in(&format!("{wrong}\r"));
+        terminal.wait_for("that is not the code");
+        assert_eq!(status(&world, &proposal), None, "{wrong:?}");
+    }
+    terminal.wait_for(QUESTION);
+    // Both answers at once: the second was typed before its question, so it is none.
+    terminal.type_in(&format!("a\r{code}\r"));
+    terminal.wait_for(&format!("type {code} to approve"));
+    terminal.type_in("\r");
+    terminal.wait_for("that is not the code");
+    terminal.wait_for(QUESTION);
+    terminal.type_in("a\r");
+    terminal.wait_for(&format!("type {code} to approve"));
+    terminal.type_in(&format!("{}\r", code.to_uppercase()));
+    terminal.wait_for("approved");
+    assert_eq!(terminal.wait(), 0);
+    assert_eq!(status(&world, &proposal), Some(Status::Approved));
+}
+
+#[test]
+fn a_rejection_wants_no_code() {
+    let world = World::new();
+    let proposal = world.propose(fixed("dev", 1, Tool::EgressAllow, DANGEROUS, "why"));
+    let mut terminal = Terminal::start(&world, &["review"], &[]);
+    terminal.wait_for(QUESTION);
+    terminal.type_in("r\r");
+    terminal.wait_for("notes for the agent");
+    terminal.type_in("too wide\r");
+    assert_eq!(terminal.wait(), 0);
+    assert_eq!(status(&world, &proposal), Some(Status::Rejected));
+}
+
+#[test]
+fn an_edit_that_brings_a_danger_wants_the_code_too() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    let script = world.path("edit.sh");
+    std::fs::write(&script, format!("printf '%s' '{DANGEROUS}' > \"$1\"\n")).unwrap();
+    let editor = format!("sh {}", script.display());
+    let mut terminal = Terminal::start(&world, &["review"], &[("VISUAL", &editor)]);
+    terminal.wait_for(QUESTION);
+    terminal.type_in("m\r");
+    terminal.wait_for("approve it in this form?");
+    terminal.type_in("y\r");
+    terminal.wait_for("to approve it all the same");
+    terminal.type_in("y\r");
+    terminal.wait_for("that is not the code");
+    terminal.wait_for(QUESTION);
+    terminal.type_in("q\r");
+    assert_eq!(terminal.wait(), 0);
+    assert_eq!(status(&world, &proposal), None);
+}
+
+#[test]
+fn a_long_card_is_read_to_its_end_before_it_can_be_approved() {
+    let world = World::new();
+    let image = |number| format!("FROM debian:13\n{}", format!("LABEL x=y{number}\n").repeat(40));
+    let first = world.propose(fixed("dev", 1, Tool::CapabilityBlock, &image(1), "first"));
+    let second = world.propose(fixed("dev", 2, Tool::CapabilityBlock, &image(2), "second"));
+    let mut terminal = Terminal::start(&world, &["review"], &[]);
+    terminal.wait_for(" lines\r\n");
+    terminal.wait_for("21 of ");
+    assert!(!terminal.screen().contains(QUESTION));
+    // An answer here is none, and the second page is asked about like the first.
+    terminal.type_in("approve\r");
+    terminal.wait_for("21 of ");
+    terminal.type_in("\r");
+    terminal.wait_for("42 of ");
+    terminal.type_in("\r");
+    terminal.wait_for(QUESTION);
+    terminal.type_in("a\r");
+    terminal.wait_for("approved");
+    terminal.wait_for("21 of ");
+    terminal.type_in("s\r");
+    assert_eq!(terminal.wait(), 0, "{}", terminal.screen());
+    assert_eq!(status(&world, &first), Some(Status::Approved));
+    assert_eq!(status(&world, &second), None);
 }

@@ -22,6 +22,9 @@ fn the_card_has_all_a_decision_rests_on() {
     proposal  5eed0000-0000-4000-8000-000000000001@74ff1495b38f9290
     asked     0s ago, 2999-01-01T00:00:01.000000+00:00
     for       api.example.com, every path, with API_KEY as Bearer
+    ! credential-new-host: every request to api.example.com, a new host, would carry the credential API_KEY
+    ! token-ref-new: no route has used the credential API_KEY before
+    ! whole-host: every path of api.example.com would be open
     why
     │ first line
     │ second line
@@ -102,4 +105,28 @@ fn another_digest_is_shown_with_exit_code_5() {
         .run(&["show", &format!("{}@00000000", proposal.id)])
         .expect(5);
     assert!(ran.out.contains(&proposal.id));
+}
+
+#[test]
+fn risks_are_shown_with_what_earlier_decisions_tell() {
+    let world = World::new();
+    let first = world.ask("dev");
+    world.run(&["reject", &first.id, "--notes", "no"]).expect(0);
+    let again = world.ask("dev");
+    let ran = world.run(&["show", &again.id]).expect(0);
+    assert!(
+        ran.out
+            .contains("\n! refused-before: api.example.com has been refused before\n"),
+        "{}",
+        ran.out
+    );
+    let object = world.run(&["show", &again.id, "--json"]).expect(0).json();
+    assert_eq!(object["risks"][0]["code"], "refused-before");
+    assert_eq!(object["risks"][0]["level"], "warn");
+    // Another bottle's refusals are its own.
+    let other = world.ask("ci");
+    assert_eq!(
+        world.run(&["show", &other.id, "--json"]).json()["risks"],
+        serde_json::json!([])
+    );
 }
