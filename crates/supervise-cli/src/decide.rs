@@ -1,8 +1,10 @@
-//! The one path of a decision, for review, approve, modify and reject: lock, recover, claim, intend, audit, answer.
+//! The one path of a decision, for review, approve, modify and reject: lock, recover, claim, intend, carry out,
+//! audit, answer.
 
-use supervise_core::{Proposal, SafeLine, render_diff};
-use supervise_store::{Decided, DecisionError, DecisionRequest, Verdict};
+use supervise_core::{Proposal, SafeLine};
+use supervise_store::{Audited, Decided, DecisionError, DecisionRequest, Intended, StoreError, Verdict};
 
+use crate::apply::{self, Effect, Failed, Plan, Rolled};
 use crate::bind::{UNREADABLE, already};
 use crate::desk::Desk;
 use crate::error::{CliError, Kind};
@@ -24,11 +26,13 @@ impl Desk<'_> {
     pub(crate) async fn decide(&mut self, item: &Item, decision: Decision) -> Result<Decided, CliError> {
         match self.carry_out(item, decision).await {
             Ok(decided) => Ok(decided),
-            Err(error) => Err(self.explain(item, error)),
+            Err(Halt::Decision(error)) => Err(self.explain(item, error)),
+            Err(Halt::Said(error)) => Err(error),
         }
     }
 
-    async fn carry_out(&mut self, item: &Item, decision: Decision) -> Result<Decided, DecisionError> {
+    async fn carry_out(&mut self, item: &Item, decision: Decision) -> Result<Decided, Halt> {
+        let config = self.session.config()?;
         let host = self.host().await?;
         let lock = host.bottle_lock(&item.slug).await?;
         let queue = self.writer(&item.slug).await?;
@@ -37,18 +41,60 @@ impl Desk<'_> {
         let request = DecisionRequest {
             id: item.proposal.id.clone(),
             digest: item.digest,
-            verdict: decision.verdict,
+            verdict: decision.verdict.clone(),
             notes: decision.notes,
-            operator: operator::name(),
+            operator: operator::signature(config),
             via: decision.via.to_owned(),
         };
-        let diff_of = request.verdict.clone();
         let claimed = host.decision_claim(lock, &queue, request).await?;
-        let diff = diff(claimed.proposal(), &diff_of);
-        let intended = claimed.intend(diff, None).await?;
-        // Nothing is configured to be changed by a decision, so there is nothing between intent and audit.
-        let audited = intended.audit(false).await?;
-        audited.answer().await
+        let text = final_text(claimed.proposal(), &decision.verdict).map(str::to_owned);
+        let (plan, diff) = match &text {
+            None => (Plan::Nothing, String::new()),
+            Some(text) => {
+                let proposal = claimed.proposal();
+                let plan = apply::plan(self.session, config, proposal, &item.slug, text).await;
+                let diff = plan.diff(proposal.tool, text);
+                (plan, diff)
+            }
+        };
+        let effect = plan.effect().as_ref().map(Effect::to_json).transpose();
+        let effect = match effect {
+            Ok(effect) => effect,
+            Err(why) => {
+                claimed.release().await?;
+                return Err(Halt::Said(CliError::new(Kind::EffectFailed, SafeLine::new(&why))));
+            }
+        };
+        let intended = claimed.intend(diff, effect).await?;
+        let audited = self.take_effect(intended, plan).await?;
+        Ok(audited.answer().await?)
+    }
+
+    /// Steps 4 and 5: nothing is said to have been approved before it is in effect.
+    async fn take_effect(&self, intended: Intended, plan: Plan) -> Result<Audited, Halt> {
+        let ui = self.session.ui;
+        let failed = match plan {
+            Plan::Nothing => return Ok(intended.audit(false).await?),
+            Plan::Already(path) => {
+                let path = SafeLine::new(&path.to_string_lossy());
+                ui.say(&[line!["already allowed by ", path, ": nothing to write"]]);
+                return Ok(intended.audit(true).await?);
+            }
+            Plan::Refused(why) => Failed {
+                why,
+                rolled: Rolled::Back,
+            },
+            Plan::Change(job) => match job.carry_out(self.session).await {
+                Ok(()) => {
+                    let audited = intended.audit(true).await?;
+                    let path = SafeLine::new(&job.change.path.to_string_lossy());
+                    ui.say(&[line!["applied: ", path, " is written and in force"]]);
+                    return Ok(audited);
+                }
+                Err(failed) => failed,
+            },
+        };
+        Err(Halt::Said(not_applied(intended, failed).await?))
     }
 
     fn explain(&self, item: &Item, error: DecisionError) -> CliError {
@@ -78,11 +124,49 @@ impl Desk<'_> {
     }
 }
 
-/// Current to final, for the audit. What stands in the bottle now isn't configured, so current is empty.
-fn diff(proposal: &Proposal, verdict: &Verdict) -> String {
+/// Ends a decision whose effect failed: the audit has the failure, and the proposal is pending again.
+async fn not_applied(intended: Intended, failed: Failed) -> Result<CliError, DecisionError> {
+    let (id, status) = (SafeLine::new(&intended.proposal().id), intended.status());
+    let why = SafeLine::new(&failed.why);
+    if failed.rolled == Rolled::Stuck {
+        let message = line![id, " is neither ", status, " nor put back: ", why];
+        return Ok(CliError::failed(message).hint("mend that; the next `supervise list` tries again"));
+    }
+    let audit_id = intended.fail(&failed.why).await?;
+    let message = line![id, " was not ", status, ": ", why];
+    let hint = line!["it is still pending; audit entry ", audit_id, " has the failure"];
+    Ok(CliError::new(Kind::EffectFailed, message).hint(hint))
+}
+
+/// What the bottle is to be given, if anything.
+fn final_text<'t>(proposal: &'t Proposal, verdict: &'t Verdict) -> Option<&'t str> {
     match verdict {
-        Verdict::Approve => render_diff("", &proposal.proposed_file, proposal.tool.diff_label()),
-        Verdict::Modify { final_file } => render_diff("", final_file, proposal.tool.diff_label()),
-        Verdict::Reject => String::new(),
+        Verdict::Approve => Some(&proposal.proposed_file),
+        Verdict::Modify { final_file } => Some(final_file),
+        Verdict::Reject => None,
+    }
+}
+
+/// Why a decision was not made: to be explained, or explained already.
+enum Halt {
+    Decision(DecisionError),
+    Said(CliError),
+}
+
+impl From<DecisionError> for Halt {
+    fn from(error: DecisionError) -> Self {
+        Halt::Decision(error)
+    }
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Halt::Decision(error.into())
+    }
+}
+
+impl From<CliError> for Halt {
+    fn from(error: CliError) -> Self {
+        Halt::Said(error)
     }
 }

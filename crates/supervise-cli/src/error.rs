@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Decided,
     Changed,
     NeedsTerminal,
+    /// The effect failed and was rolled back; the proposal is still pending.
+    EffectFailed,
     Rejected,
     Undecided,
     /// Stopped by a signal; shells expect 128 and the number of Ctrl-C's.
@@ -49,6 +51,7 @@ impl From<Kind> for Exit {
             Kind::Decided => 4,
             Kind::Changed => 5,
             Kind::NeedsTerminal => 6,
+            Kind::EffectFailed => 7,
             Kind::Rejected => 8,
             Kind::Undecided => 9,
             Kind::Interrupted => 130,

@@ -9,10 +9,12 @@
 //! ```
 
 mod age;
+mod apply;
 mod arguments;
 mod bind;
 mod check;
 mod commands;
+mod config;
 mod decide;
 mod desk;
 mod editor;

@@ -2,11 +2,21 @@
 
 use std::fs;
 
+use crate::config::Config;
+
 const PASSWD: &str = "/etc/passwd";
+
+/// The configured name, and beside it the one that can't be chosen.
+pub(crate) fn signature(config: &Config) -> String {
+    match &config.operator {
+        Some(configured) => format!("{} ({})", configured.trim(), name()),
+        None => name(),
+    }
+}
 
 /// The name that the system has for this process's user. The environment isn't asked where the system knows:
 /// anyone can set a variable.
-pub(crate) fn name() -> String {
+fn name() -> String {
     let uid = rustix::process::getuid().as_raw();
     let passwd = fs::read(PASSWD).unwrap_or_default();
     name_in(&String::from_utf8_lossy(&passwd), uid)

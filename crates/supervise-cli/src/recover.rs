@@ -1,8 +1,12 @@
 //! Interrupted decisions: what a crash left half done is finished or undone before anything else is shown.
 
-use supervise_core::SafeLine;
-use supervise_store::{BottleLock, Host, Queue, RecoveredAs, StoreError};
+use std::path::Path;
+use std::sync::Arc;
 
+use supervise_core::SafeLine;
+use supervise_store::{BottleLock, DecisionError, Host, Intended, Queue, RecoveredAs, StoreError};
+
+use crate::apply::{Effect, Failed, FileChange, FileKind, Rolled, Target, roll_back, run_again};
 use crate::error::CliError;
 use crate::inbox::{self, Inbox, Place};
 use crate::session::Session;
@@ -65,7 +69,7 @@ async fn interrupted_on_host(session: &Session<'_>) -> Vec<supervise_core::Slug>
     })
 }
 
-async fn settle_bottle(session: &Session<'_>, place: &Place) -> Result<Settled, StoreError> {
+async fn settle_bottle(session: &Session<'_>, place: &Place) -> Result<Settled, DecisionError> {
     let host = Host::create(&session.root).await?;
     let Some(lock) = host.bottle_try_lock(&place.slug)? else {
         return Ok(Settled::Busy);
@@ -81,14 +85,117 @@ pub(crate) async fn recover(
     host: &Host,
     lock: &BottleLock,
     queue: &Queue,
-) -> Result<(), StoreError> {
-    for recovered in host.recover(lock, queue).await?.recovered {
-        let id = SafeLine::new(&recovered.id);
-        let what = match recovered.what {
-            RecoveredAs::Finished(status) => line!["finished an interrupted decision: ", id, " is ", status],
-            RecoveredAs::Undone => line!["undid an interrupted decision: ", id, " is pending again"],
-        };
-        session.ui.say(&[line![lock.slug(), ": "].join(what)]);
+) -> Result<(), DecisionError> {
+    let recovery = host.recover(lock, queue).await?;
+    for recovered in recovery.recovered {
+        say(session, lock, &recovered.id, recovered.what);
+    }
+    for intended in recovery.unfinished {
+        let id = intended.proposal().id.clone();
+        let what = end(session, intended).await?;
+        say(session, lock, &id, what);
     }
     Ok(())
+}
+
+fn say(session: &Session<'_>, lock: &BottleLock, id: &str, what: RecoveredAs) {
+    let id = SafeLine::new(id);
+    let what = match what {
+        RecoveredAs::Finished(status) => line!["finished an interrupted decision: ", id, " is ", status],
+        RecoveredAs::Undone => line!["undid an interrupted decision: ", id, " is pending again"],
+    };
+    session.ui.say(&[line![lock.slug(), ": "].join(what)]);
+}
+
+/// Brings a decision with an effect to its end: the file as it lies there says how far it had come.
+async fn end(session: &Session<'_>, intended: Intended) -> Result<RecoveredAs, DecisionError> {
+    match Effect::from_json(intended.effect().unwrap_or_default()) {
+        Ok(Effect::File(change)) => end_change(session, intended, change).await,
+        Ok(Effect::Already) => undo(intended).await,
+        Ok(Effect::Refused { why }) | Err(why) => fail(intended, &why).await,
+    }
+}
+
+async fn end_change(
+    session: &Session<'_>,
+    intended: Intended,
+    change: FileChange,
+) -> Result<RecoveredAs, DecisionError> {
+    let target = match Target::open(&change.path) {
+        Ok(target) => target,
+        Err(why) => return fail(intended, &interrupted_by(&why)).await,
+    };
+    target
+        .lock()
+        .await
+        .map_err(|why| stuck(&intended, &change.path, why))?;
+    let now = match target.read() {
+        Ok(now) => now.map(|live| live.text),
+        Err(why) => return fail(intended, &interrupted_by(&why)).await,
+    };
+    if now.as_ref() == Some(&change.after) {
+        return finish(session, intended, &change, &target).await;
+    }
+    if now == change.before {
+        // It may have been put back by a run that ended before the proxy was told.
+        if change.kind == FileKind::Routes
+            && let Err(why) = run_again(session, &change).await
+        {
+            session
+                .ui
+                .warn(line!["the routes are as they were, but: ", SafeLine::new(&why)]);
+        }
+        return undo(intended).await;
+    }
+    fail(intended, &interrupted_by("the file was changed by somebody else")).await
+}
+
+/// The file is written: its command decides, as it would have.
+async fn finish(
+    session: &Session<'_>,
+    intended: Intended,
+    change: &FileChange,
+    target: &Target,
+) -> Result<RecoveredAs, DecisionError> {
+    let why = if intended.is_answerable() {
+        match run_again(session, change).await {
+            Ok(()) => {
+                let decided = intended.audit(true).await?.answer().await?;
+                return Ok(RecoveredAs::Finished(decided.status));
+            }
+            Err(why) => why,
+        }
+    } else {
+        "the proposal is no longer what was decided".to_owned()
+    };
+    let Failed { why, rolled } = roll_back(session, change, target, why).await;
+    match rolled {
+        Rolled::Back => fail(intended, &why).await,
+        Rolled::Stuck => Err(stuck(&intended, &change.path, why)),
+    }
+}
+
+async fn undo(intended: Intended) -> Result<RecoveredAs, DecisionError> {
+    intended.undo().await?;
+    Ok(RecoveredAs::Undone)
+}
+
+async fn fail(intended: Intended, why: &str) -> Result<RecoveredAs, DecisionError> {
+    intended.fail(why).await?;
+    Ok(RecoveredAs::Undone)
+}
+
+fn interrupted_by(why: &str) -> String {
+    format!("it was interrupted, and then: {why}")
+}
+
+/// Left as it is, for the next to take the lock.
+fn stuck(intended: &Intended, path: &Path, why: String) -> DecisionError {
+    DecisionError::Unfinished {
+        status: intended.status(),
+        source: StoreError::Io {
+            path: path.to_owned(),
+            source: Arc::new(std::io::Error::other(why)),
+        },
+    }
 }

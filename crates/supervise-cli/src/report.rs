@@ -26,9 +26,12 @@ struct FailedObject<'a> {
 
 /// Prints a decision that was made.
 pub(crate) fn decided(session: &Session<'_>, decided: &Decided) -> Result<(), CliError> {
-    session
-        .ui
-        .say(&[line!["nothing was applied: no effect is configured"].painted(Paint::Dim)]);
+    // What was applied has been said by what applied it, and a rejection changes nothing.
+    if !decided.applied && decided.status != Status::Rejected {
+        session
+            .ui
+            .say(&[line!["nothing was applied: no effect is configured"].painted(Paint::Dim)]);
+    }
     if session.format == Format::Json {
         return session.ui.json(&DecidedObject {
             id: &decided.id,

@@ -1,11 +1,13 @@
 //! What every verb works with: where the bottles are, how to talk, and whether it may ask.
 
+use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use supervise_core::{Root, Slug};
 
 use crate::arguments::Globals;
+use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::{CliError, Kind};
 use crate::ui::{Printable, Ui, line};
@@ -42,6 +44,7 @@ pub(crate) struct Session<'a> {
     pub(crate) operator: Operator,
     pub(crate) consent: Consent,
     pub(crate) environment: Environment,
+    config: OnceCell<Config>,
 }
 
 impl<'a> Session<'a> {
@@ -65,6 +68,7 @@ impl<'a> Session<'a> {
                 Consent::ToAsk
             },
             environment,
+            config: OnceCell::new(),
         })
     }
 
@@ -81,7 +85,17 @@ impl<'a> Session<'a> {
                 editor: self.environment.editor.clone(),
                 ..Environment::default()
             },
+            config: OnceCell::new(),
         }
+    }
+
+    /// What is configured, read when it is first needed: most verbs do without.
+    pub(crate) fn config(&self) -> Result<&Config, CliError> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let config = Config::load(&self.root)?;
+        Ok(self.config.get_or_init(|| config))
     }
 
     /// Refuses to go on where `what` would have to ask and nobody is there.

@@ -1,0 +1,145 @@
+//! What approving changes: the plan of a file and a command, made under the bottle's lock from what is there.
+
+mod carry;
+mod command;
+mod effect;
+mod target;
+
+use std::path::PathBuf;
+
+use supervise_core::{Merged, Proposal, Route, Routes, Slug, Tool, merge, render_diff};
+
+pub(crate) use carry::{Failed, Rolled, roll_back, run_again};
+pub(crate) use effect::{Effect, FileChange, FileKind};
+pub(crate) use target::{Live, Target};
+
+use crate::config::{Config, Places};
+use crate::session::Session;
+
+/// What one approval comes to.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    /// Nothing is configured for the tool.
+    Nothing,
+    /// Everything asked for is there already.
+    Already(PathBuf),
+    Change(Job),
+    /// What is there can't be changed. Nothing was touched.
+    Refused(String),
+}
+
+/// A change with its file at hand; the file's directory stays locked until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) change: FileChange,
+    pub(crate) target: Target,
+    pub(crate) before: Option<Live>,
+}
+
+impl Plan {
+    /// What is written down before anything is done.
+    pub(crate) fn effect(&self) -> Option<Effect> {
+        match self {
+            Plan::Nothing => None,
+            Plan::Already(_) => Some(Effect::Already),
+            Plan::Change(job) => Some(Effect::File(job.change.clone())),
+            Plan::Refused(why) => Some(Effect::Refused { why: why.clone() }),
+        }
+    }
+
+    /// Current to final, for the audit. Where nothing is configured, current isn't known and counts as empty.
+    pub(crate) fn diff(&self, tool: Tool, text: &str) -> String {
+        match self {
+            Plan::Nothing => render_diff("", text, tool.diff_label()),
+            Plan::Already(_) | Plan::Refused(_) => String::new(),
+            Plan::Change(job) => {
+                let before = job.before.as_ref().map_or("", |live| live.text.as_str());
+                render_diff(before, &job.change.after, tool.diff_label())
+            }
+        }
+    }
+}
+
+/// What giving `text` to the bottle comes to. Call it under the bottle's lock.
+pub(crate) async fn plan(
+    session: &Session<'_>,
+    config: &Config,
+    proposal: &Proposal,
+    slug: &Slug,
+    text: &str,
+) -> Plan {
+    let places = Places {
+        root: &session.root,
+        slug,
+    };
+    let Some(wanted) = wanted(config, places, proposal.tool) else {
+        return Plan::Nothing;
+    };
+    plan_file(wanted, text).await.unwrap_or_else(Plan::Refused)
+}
+
+/// What is configured for a tool.
+struct Wanted {
+    kind: FileKind,
+    path: PathBuf,
+    command: Vec<String>,
+}
+
+fn wanted(config: &Config, places: Places<'_>, tool: Tool) -> Option<Wanted> {
+    match tool {
+        Tool::EgressAllow | Tool::EgressBlock => config.egress.as_ref().map(|egress| Wanted {
+            kind: FileKind::Routes,
+            path: places.path(&egress.routes_file),
+            command: places.command(&egress.reload),
+        }),
+        Tool::CapabilityBlock => config.capability.as_ref().map(|capability| Wanted {
+            kind: FileKind::Dockerfile,
+            path: places.path(&capability.dockerfile),
+            command: places.command(&capability.rebuild),
+        }),
+        Tool::ListEgressRoutes | Tool::GitleaksAllow | Tool::EgressTokenAllow => None,
+    }
+}
+
+async fn plan_file(wanted: Wanted, text: &str) -> Result<Plan, String> {
+    let target = Target::open(&wanted.path)?;
+    target.lock().await?;
+    let before = target.read()?;
+    target.check_writable(before.as_ref())?;
+    let current = before.as_ref().map_or("", |live| live.text.as_str());
+    let after = match wanted.kind {
+        FileKind::Routes => {
+            merged(current, text).map_err(|why| format!("{}: {why}", wanted.path.display()))?
+        }
+        // An equal Dockerfile is still built: nobody knows what the image was built from.
+        FileKind::Dockerfile => Some(text.to_owned()),
+    };
+    let Some(after) = after else {
+        return Ok(Plan::Already(wanted.path));
+    };
+    let change = FileChange {
+        kind: wanted.kind,
+        path: wanted.path,
+        before: before.as_ref().map(|live| live.text.clone()),
+        after,
+        command: wanted.command,
+    };
+    change.check_size()?;
+    Ok(Plan::Change(Job {
+        change,
+        target,
+        before,
+    }))
+}
+
+/// The routes file with the route in it; `None` when all of it is allowed already.
+fn merged(current: &str, payload: &str) -> Result<Option<String>, String> {
+    let route = Route::from_payload(payload).map_err(|error| format!("the proposal is no route: {error}"))?;
+    match merge(current, &route).map_err(|error| error.to_string())? {
+        Merged::AlreadyAllowed => Ok(None),
+        Merged::Changed { text, .. } => match Routes::parse(&text) {
+            Ok(_) => Ok(Some(text)),
+            Err(error) => Err(error.to_string()),
+        },
+    }
+}

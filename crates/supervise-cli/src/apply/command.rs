@@ -1,0 +1,205 @@
+//! The command that puts a written file in force: an argument list, a time limit, bounded output.
+
+use std::io::{PipeReader, Read as _, pipe};
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, Command};
+
+use crate::signals::stop;
+
+const MAX_OUTPUT_BYTES: usize = 64 << 10;
+/// What a background process of the command may still write once the command has ended isn't waited for.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
+/// Why it came to nothing, and what it printed: raw, to be shown escaped.
+#[derive(Debug)]
+pub(crate) struct CommandFailed {
+    pub(crate) why: String,
+    pub(crate) output: String,
+}
+
+/// Whether the operator's Ctrl-C ends the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnSignal {
+    Stop,
+    /// Putting things back must not be cut short.
+    GoOn,
+}
+
+/// Runs it in `dir` and waits at most `limit`; `tick` is called every ten seconds. It is its own process
+/// group, so that all of it ends with the limit, and Ctrl-C reaches it only through this program.
+pub(crate) async fn run(
+    command: &[String],
+    dir: &Path,
+    limit: Duration,
+    on_signal: OnSignal,
+    tick: impl Fn(u64),
+) -> Result<(), CommandFailed> {
+    let failed = |why: String, output: String| CommandFailed { why, output };
+    let name = command.join(" ");
+    let (child, output) = start(command, dir)
+        .map_err(|error| failed(format!("'{name}' can't be started: {error}"), String::new()))?;
+    let ended = wait(child, limit, on_signal, tick).await;
+    let why = match ended {
+        Ok(status) if status.success() => return Ok(()),
+        Ok(status) => format!("'{name}' ended with {status}"),
+        Err(why) => format!("'{name}' {why}"),
+    };
+    Err(failed(why, output.text().await))
+}
+
+fn start(command: &[String], dir: &Path) -> std::io::Result<(Child, Output)> {
+    let (program, arguments) = command
+        .split_first()
+        .ok_or_else(|| std::io::Error::other("it is empty"))?;
+    let (reader, writer) = pipe()?;
+    let child = Command::new(program)
+        .args(arguments)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
+        .process_group(0)
+        .spawn()?;
+    Ok((child, Output::of(reader)))
+}
+
+async fn wait(
+    mut child: Child,
+    limit: Duration,
+    on_signal: OnSignal,
+    tick: impl Fn(u64),
+) -> Result<ExitStatus, String> {
+    let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let began = Instant::now();
+    let stopped = async {
+        match on_signal {
+            OnSignal::Stop => stop().await,
+            OnSignal::GoOn => std::future::pending().await,
+        }
+    };
+    let ticking = async {
+        loop {
+            tokio::time::sleep(SAY_EVERY).await;
+            tick(began.elapsed().as_secs());
+        }
+    };
+    let why = tokio::select! {
+        ended = child.wait() => return ended.map_err(|error| format!("can't be waited for: {error}")),
+        () = tokio::time::sleep(limit) => format!("ran longer than {} s and was stopped", limit.as_secs()),
+        _ = stopped => "was interrupted".to_owned(),
+        () = ticking => String::new(),
+    };
+    if let Some(group) = group {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let _ = child.wait().await;
+    Err(why)
+}
+
+/// What the command prints, read on a thread of its own so that it never waits for us.
+struct Output {
+    kept: Arc<Mutex<Vec<u8>>>,
+    reader: thread::JoinHandle<()>,
+}
+
+impl Output {
+    fn of(mut pipe: PipeReader) -> Output {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let keep = Arc::clone(&kept);
+        let reader = thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                let mut kept = keep.lock().unwrap_or_else(PoisonError::into_inner);
+                let room = MAX_OUTPUT_BYTES.saturating_sub(kept.len()).min(count);
+                kept.extend_from_slice(&buffer[..room]);
+            }
+        });
+        Output { kept, reader }
+    }
+
+    async fn text(self) -> String {
+        let give_up = Instant::now() + LAST_WORDS;
+        while !self.reader.is_finished() && Instant::now() < give_up {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&kept).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limit: Duration) -> Result<(), CommandFailed> {
+        let command = ["/bin/sh", "-c", script].map(str::to_owned);
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(run(&command, Path::new("/"), limit, OnSignal::GoOn, |_| {}))
+    }
+
+    const PLENTY: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn the_exit_and_the_output_are_told() {
+        assert!(shell("echo fine", PLENTY).is_ok());
+        let failed = shell("echo out; echo err >&2; exit 3", PLENTY).unwrap_err();
+        assert!(failed.why.contains("exit status: 3"), "{}", failed.why);
+        assert_eq!(failed.output, "out\nerr\n");
+    }
+
+    #[test]
+    fn the_limit_ends_the_whole_group() {
+        let began = Instant::now();
+        let failed = shell("sleep 60 & echo $!; wait", Duration::from_millis(200)).unwrap_err();
+        assert!(failed.why.contains("was stopped"), "{}", failed.why);
+        assert!(began.elapsed() < Duration::from_secs(10));
+        let grandchild = Pid::from_raw(failed.output.trim().parse().unwrap()).unwrap();
+        let gone = |_: &u32| rustix::process::test_kill_process(grandchild).is_err() || is_zombie(grandchild);
+        assert!(
+            (0..200)
+                .inspect(|_| thread::sleep(Duration::from_millis(10)))
+                .any(|at| gone(&at))
+        );
+    }
+
+    /// Where nobody reaps orphans a killed process stays in the table.
+    fn is_zombie(pid: Pid) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        stat.is_ok_and(|stat| stat.contains(") Z "))
+    }
+
+    #[test]
+    fn endless_output_is_cut_and_a_background_process_is_not_waited_for() {
+        let failed = shell("head -c 300000 /dev/zero | tr '\\0' x; exit 1", PLENTY).unwrap_err();
+        assert_eq!(failed.output.len(), MAX_OUTPUT_BYTES);
+        let began = Instant::now();
+        assert!(shell("sleep 5 & exit 1", PLENTY).is_err());
+        assert!(began.elapsed() < Duration::from_secs(3));
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let command = ["/nowhere/reload".to_owned()];
+        let ran = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(run(&command, Path::new("/"), PLENTY, OnSignal::Stop, |_| {}));
+        assert!(
+            ran.unwrap_err()
+                .why
+                .contains("'/nowhere/reload' can't be started")
+        );
+    }
+}

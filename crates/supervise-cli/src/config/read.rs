@@ -1,0 +1,92 @@
+//! Reading `supervise.toml`: only from a file that nobody else could have written.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use supervise_core::SafeLine;
+
+use super::Config;
+use crate::error::CliError;
+use crate::ui::{Line, line};
+
+const MAX_BYTES: u64 = 64 << 10;
+const MAX_OPERATOR_CHARS: usize = 100;
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+pub(super) fn load(path: &Path) -> Result<Config, CliError> {
+    let Some(text) = text(path)? else {
+        return Ok(Config::default());
+    };
+    let config: Config = toml::from_str(&text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let number = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+        refused(path, line!["line ", number, ": ", SafeLine::new(error.message())])
+    })?;
+    check(&config).map_err(|what| refused(path, line![what]))?;
+    Ok(config)
+}
+
+fn text(path: &Path) -> Result<Option<String>, CliError> {
+    // A pipe in its place must not hold up a decision.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(CWD, path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(unreadable(path, errno.into())),
+    };
+    let found = file.metadata().map_err(|error| unreadable(path, error))?;
+    let why = match () {
+        () if !found.is_file() => "it is not a regular file",
+        () if found.uid() != geteuid().as_raw() => "it belongs to somebody else",
+        () if found.mode() & WRITABLE_BY_OTHERS != 0 => "others can write it: chmod go-w",
+        () if found.len() > MAX_BYTES => "it is over 64 KiB",
+        () => {
+            let mut text = String::new();
+            let read = file.take(MAX_BYTES).read_to_string(&mut text);
+            return read.map(|_| Some(text)).map_err(|error| unreadable(path, error));
+        }
+    };
+    Err(refused(path, line![why]))
+}
+
+fn check(config: &Config) -> Result<(), &'static str> {
+    if let Some(name) = &config.operator {
+        let plain = !name.trim().is_empty() && !name.chars().any(char::is_control);
+        if !plain || name.chars().count() > MAX_OPERATOR_CHARS {
+            return Err("'operator' must be a name of 1 to 100 characters");
+        }
+    }
+    let egress = config
+        .egress
+        .as_ref()
+        .map(|egress| (&egress.routes_file, &egress.reload));
+    let capability = config
+        .capability
+        .as_ref()
+        .map(|own| (&own.dockerfile, &own.rebuild));
+    for (path, command) in egress.into_iter().chain(capability) {
+        if path.is_empty() || path.ends_with('/') || path.contains('\0') {
+            return Err("a file's path must name a file");
+        }
+        let program = command.first();
+        if program.is_none_or(String::is_empty) || command.iter().any(|part| part.contains('\0')) {
+            return Err("a command must be a list that begins with a program");
+        }
+    }
+    Ok(())
+}
+
+fn refused(path: &Path, why: Line) -> CliError {
+    let path = SafeLine::new(&path.to_string_lossy());
+    CliError::usage(line!["the configuration ", path, " is refused: "].join(why))
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> CliError {
+    let path = SafeLine::new(&path.to_string_lossy());
+    CliError::usage(line!["the configuration ", path, " can't be read"]).because(source)
+}

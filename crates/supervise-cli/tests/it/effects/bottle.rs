@@ -1,0 +1,111 @@
+//! A bottle whose routes and Dockerfile are files, put in force by a script that can be broken.
+
+use std::fs;
+use std::path::PathBuf;
+
+use supervise_core::Proposal;
+use supervise_store::State;
+
+use crate::world::World;
+
+pub(super) const FILE: &str =
+    "# by hand\nroutes:\n  - host: example.com  # docs\n    path_allowlist: [/v1/]\n";
+
+pub(super) const CONFIG: &str = "operator = \"ada\"
+[egress]
+routes_file = \"egress/{slug}/routes.yaml\"
+reload = [\"/bin/sh\", \"{root}/reload.sh\", \"{root}/egress/{slug}/routes.yaml\", \"in-force\"]
+[capability]
+dockerfile = \"bottles/{slug}/Dockerfile\"
+rebuild = [\"/bin/sh\", \"{root}/reload.sh\", \"{root}/bottles/{slug}/Dockerfile\", \"built\"]
+[notify]
+command = [\"notify-send\", \"supervise\", \"{summary}\"]
+";
+
+/// While `broken` is there it refuses every second file it is given: the new one, not the old one after it.
+const RELOAD: &str = "if [ -e broken ] && [ ! -e refused ]; then
+  : > refused; printf 'reading\\nno\\033[2J good\\n'; exit 9
+fi
+rm -f refused
+[ ! -e \"$1\" ] || cat \"$1\" > \"$2\"
+echo done >> reloads
+";
+
+pub(super) struct Bottle<'a> {
+    world: &'a World,
+}
+
+impl<'a> Bottle<'a> {
+    pub(super) fn new(world: &'a World) -> Bottle<'a> {
+        let bottle = Bottle { world };
+        fs::create_dir_all(bottle.dir()).unwrap();
+        fs::create_dir_all(bottle.root().join("bottles/dev")).unwrap();
+        fs::write(bottle.routes(), FILE).unwrap();
+        fs::write(bottle.root().join("supervise.toml"), CONFIG).unwrap();
+        bottle.script(RELOAD);
+        bottle
+    }
+
+    pub(super) fn root(&self) -> PathBuf {
+        self.world.root.path().to_owned()
+    }
+
+    pub(super) fn dir(&self) -> PathBuf {
+        self.root().join("egress/dev")
+    }
+
+    pub(super) fn routes(&self) -> PathBuf {
+        self.dir().join("routes.yaml")
+    }
+
+    pub(super) fn dockerfile(&self) -> PathBuf {
+        self.root().join("bottles/dev/Dockerfile")
+    }
+
+    pub(super) fn text(&self) -> String {
+        fs::read_to_string(self.routes()).unwrap()
+    }
+
+    /// Another script, which gets the file as `$1`.
+    pub(super) fn script(&self, script: &str) {
+        fs::write(self.root().join("reload.sh"), script).unwrap();
+    }
+
+    pub(super) fn break_reload(&self) {
+        fs::write(self.root().join("broken"), "").unwrap();
+    }
+
+    pub(super) fn mend_reload(&self) {
+        fs::remove_file(self.root().join("broken")).unwrap();
+    }
+
+    pub(super) fn in_force(&self) -> Option<String> {
+        fs::read_to_string(self.root().join("in-force")).ok()
+    }
+
+    pub(super) fn built(&self) -> Option<String> {
+        fs::read_to_string(self.root().join("built")).ok()
+    }
+
+    pub(super) fn reloads(&self) -> usize {
+        let log = fs::read_to_string(self.root().join("reloads")).unwrap_or_default();
+        log.lines().count()
+    }
+
+    /// Everything in the directory of the routes file.
+    pub(super) fn litter(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.dir()).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    /// What the agent is told, if it is answered: the status, and whether it was applied.
+    pub(super) fn answer(&self, proposal: &Proposal) -> Option<(String, Option<bool>)> {
+        match self.world.find(proposal).state {
+            State::Decided(answer) => Some((answer.response.status.name().to_owned(), answer.applied)),
+            State::Pending => None,
+            other => panic!("{other:?}"),
+        }
+    }
+}

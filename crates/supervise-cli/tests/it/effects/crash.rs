@@ -1,0 +1,166 @@
+//! The program killed in the middle of an effect: the next to look finishes or undoes it, once.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Stdio;
+use std::time::Duration;
+
+use supervise_core::Proposal;
+
+use super::bottle::{Bottle, FILE};
+use crate::world::World;
+
+/// Kills the program, then does what a reload does.
+const KILLS: &str = "kill -9 $PPID\ncat \"$1\" > \"$2\"; echo done >> reloads\n";
+/// Refuses, and kills the program when it puts the old file in force.
+const KILLS_LATER: &str = "if [ ! -e refused ]; then : > refused; exit 9; fi\nkill -9 $PPID\n";
+const RELOADS: &str = "cat \"$1\" > \"$2\"; echo done >> reloads\n";
+
+fn killed(world: &World, proposal: &Proposal) {
+    let output = world.command(&["approve", &proposal.id]).output().unwrap();
+    assert_eq!(
+        output.status.signal(),
+        Some(9),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    // Nobody is told anything yet.
+    assert!(matches!(
+        world.find(proposal).state,
+        supervise_store::State::BeingDecided
+    ));
+}
+
+#[test]
+fn killed_during_the_reload_it_is_finished() {
+    let world = World::new();
+    let bottle = Bottle::new(&world);
+    bottle.script(KILLS);
+    let proposal = world.ask("dev");
+    killed(&world, &proposal);
+    bottle.script(RELOADS);
+    let ran = world.run(&["list"]).expect(0);
+    assert!(
+        ran.err.contains("finished an interrupted decision"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(
+        bottle.answer(&proposal),
+        Some(("approved".to_owned(), Some(true)))
+    );
+    assert_eq!(bottle.in_force(), Some(bottle.text()));
+    assert!(bottle.text().contains("api.example.com"));
+    assert_eq!(world.audit().len(), 1);
+    assert!(!world.run(&["list"]).expect(0).err.contains("interrupted"));
+}
+
+#[test]
+fn killed_during_the_reload_and_then_failing_it_is_undone() {
+    let world = World::new();
+    let bottle = Bottle::new(&world);
+    bottle.script(KILLS);
+    let proposal = world.ask("dev");
+    killed(&world, &proposal);
+    bottle.script("exit 4");
+    let ran = world.run(&["list"]).expect(0);
+    assert!(ran.err.contains("undid an interrupted decision"), "{}", ran.err);
+    assert_eq!((bottle.text().as_str(), bottle.answer(&proposal)), (FILE, None));
+    let audit = world.audit();
+    assert_eq!(audit.len(), 1);
+    assert_eq!(audit[0].entry.operator_action, "apply-failed");
+}
+
+#[test]
+fn killed_while_it_puts_things_back_it_is_undone() {
+    let world = World::new();
+    let bottle = Bottle::new(&world);
+    bottle.script(KILLS_LATER);
+    let proposal = world.ask("dev");
+    killed(&world, &proposal);
+    assert_eq!(bottle.text(), FILE);
+    bottle.script(RELOADS);
+    world.run(&["list"]).expect(0);
+    assert_eq!((bottle.text().as_str(), bottle.answer(&proposal)), (FILE, None));
+    assert_eq!(bottle.in_force().as_deref(), Some(FILE));
+}
+
+#[test]
+fn what_somebody_else_changed_meanwhile_is_left_alone() {
+    let world = World::new();
+    let bottle = Bottle::new(&world);
+    bottle.script(KILLS);
+    let proposal = world.ask("dev");
+    killed(&world, &proposal);
+    fs::write(bottle.routes(), "# mine\n").unwrap();
+    world.run(&["list"]).expect(0);
+    assert_eq!(
+        (bottle.text().as_str(), bottle.answer(&proposal)),
+        ("# mine\n", None)
+    );
+    let audit = world.audit();
+    assert!(
+        audit[0].entry.operator_notes.contains("changed by somebody else"),
+        "{audit:?}"
+    );
+}
+
+#[test]
+fn the_next_decision_settles_it_first() {
+    let world = World::new();
+    let bottle = Bottle::new(&world);
+    bottle.script(KILLS);
+    let proposal = world.ask("dev");
+    killed(&world, &proposal);
+    bottle.script(RELOADS);
+    let ran = world.run(&["reject", &proposal.id, "--notes", "no"]).expect(4);
+    assert!(ran.err.contains("is already approved"), "{}", ran.err);
+    assert_eq!(bottle.in_force(), Some(bottle.text()));
+}
+
+/// Killed at forty moments spread over the whole decision, whatever it is doing then.
+#[test]
+fn killed_at_any_moment_there_is_one_effect_or_none() {
+    const ROUNDS: u32 = 40;
+    let mut ends = [0, 0];
+    for round in 0..ROUNDS {
+        let world = World::new();
+        let bottle = Bottle::new(&world);
+        bottle.script(&format!("sleep 0.02\n{RELOADS}"));
+        let proposal = world.ask("dev");
+        let mut command = world.command(&["approve", &proposal.id]);
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(2) * round);
+        let _ = child.kill();
+        child.wait().unwrap();
+        // A reload that outlived its program ends on its own.
+        std::thread::sleep(Duration::from_millis(60));
+        let ran = world.run(&["list"]).expect(0);
+        let (text, audit) = (bottle.text(), world.audit());
+        match bottle.answer(&proposal) {
+            Some((status, applied)) => {
+                assert_eq!((status.as_str(), applied), ("approved", Some(true)));
+                assert!(text.contains("api.example.com"), "{text}");
+                assert_eq!(bottle.in_force(), Some(text));
+                assert_eq!(audit.len(), 1);
+                assert_eq!(audit[0].entry.operator_action, "approved");
+                ends[0] += 1;
+            }
+            None => {
+                assert_eq!(text, FILE, "{}", ran.err);
+                assert!(audit.is_empty(), "{audit:?}");
+                assert!(bottle.in_force().is_none_or(|text| text == FILE));
+                ends[1] += 1;
+            }
+        }
+        assert!(!world.run(&["list"]).expect(0).err.contains("interrupted"));
+    }
+    eprintln!(
+        "killed at {ROUNDS} moments: {} in effect, {} not",
+        ends[0], ends[1]
+    );
+}
