@@ -65,7 +65,7 @@ impl Queue {
         let proposal = Proposal::new(self.slug(), ask.tool, ask.proposed_file, ask.justification);
         let queue = self.clone();
         self.db()
-            .write(move |connection| Box::pin(open_or_join(connection, queue, proposal, limits)))
+            .write_once(move |connection| Box::pin(open_or_join(connection, queue, proposal, limits)))
             .await
     }
 

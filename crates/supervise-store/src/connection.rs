@@ -13,9 +13,14 @@ use crate::error::StoreError;
 use crate::guard;
 use crate::schema::{Schema, Tables};
 
-const WRITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a lock of another program is waited for. SQLite's own busy handler is off: it would sleep on the
+/// connection's thread, and the news that are waited for would wait behind it.
+const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 /// A bottle that can't be read must not delay the others: `list` gives each a quarter of a second.
-const READ_BUSY_TIMEOUT: Duration = Duration::from_millis(150);
+const READ_PATIENCE: Duration = Duration::from_millis(150);
+/// A commit takes about a millisecond, so the first tries follow at once.
+const QUICK_TRIES: u32 = 10;
+const TRY_EVERY: Duration = Duration::from_millis(1);
 const STATEMENT_LIMIT: Duration = Duration::from_secs(2);
 /// SQLite asks once per so many virtual-machine steps whether to go on; this is some tens of microseconds.
 const PROGRESS_STEPS: i32 = 10_000;
@@ -36,6 +41,26 @@ pub(crate) struct Connection {
     schema: &'static Schema,
     schema_version: i64,
     clock: StatementClock,
+    patience: Duration,
+}
+
+/// Waiting for another program's lock, first by asking again at once, then by sleeping.
+struct Patience {
+    until: Instant,
+    tries: u32,
+}
+
+impl Patience {
+    /// False once it is used up.
+    async fn wait(&mut self) -> bool {
+        self.tries += 1;
+        if self.tries <= QUICK_TRIES {
+            tokio::task::yield_now().await;
+            return true;
+        }
+        tokio::time::sleep(TRY_EVERY).await;
+        Instant::now() < self.until
+    }
 }
 
 /// The moment at which the progress handler stops the running statement, in milliseconds since `base`.
@@ -102,10 +127,17 @@ impl Connection {
             tables: Tables::default(),
             path,
             schema,
-            schema_version: 0,
+            schema_version: -1,
             clock,
+            patience: if access == Access::ReadOnly {
+                READ_PATIENCE
+            } else {
+                WRITE_PATIENCE
+            },
         };
-        connection.check_schema().await?;
+        // In a transaction, so that no lock of another program can come between the looks.
+        connection.begin_read().await?;
+        connection.rollback().await;
         if access == Access::ReadWrite && !connection.tables.complete {
             // Beginning to write completes the schema.
             connection.begin().await?;
@@ -146,7 +178,14 @@ impl Connection {
     async fn begin_and_look(&mut self, sql: &'static str) -> Result<(), StoreError> {
         self.control(sql).await?;
         // This takes the lock, and waiting for it must not count against the statements that follow.
-        if self.read_schema_version().await? != self.schema_version {
+        let mut patience = self.patience();
+        let schema_version = loop {
+            match self.read_schema_version().await {
+                Err(StoreError::Busy) if patience.wait().await => {}
+                other => break other?,
+            }
+        };
+        if schema_version != self.schema_version {
             self.check_schema().await?;
         }
         Ok(())
@@ -177,8 +216,24 @@ impl Connection {
     /// go on when their work is already done, and a commit that is reported as failed would be a lie.
     pub(crate) async fn control(&mut self, sql: &'static str) -> Result<(), StoreError> {
         self.clock.stop();
-        sqlx::query(sql).execute(&mut self.sql).await?;
-        Ok(())
+        let mut patience = self.patience();
+        loop {
+            match sqlx::query(sql)
+                .execute(&mut self.sql)
+                .await
+                .map_err(StoreError::from)
+            {
+                Err(StoreError::Busy) if patience.wait().await => {}
+                other => return other.map(|_| ()),
+            }
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            until: Instant::now() + self.patience,
+            tries: 0,
+        }
     }
 
     /// Gives the next statements their two seconds.
@@ -215,11 +270,7 @@ fn options(path: &Path, access: Access) -> SqliteConnectOptions {
         .filename(path)
         .read_only(read_only)
         .create_if_missing(false)
-        .busy_timeout(if read_only {
-            READ_BUSY_TIMEOUT
-        } else {
-            WRITE_BUSY_TIMEOUT
-        })
+        .busy_timeout(Duration::ZERO)
         // The journal mode of a file is kept as found; a new file gets SQLite's default, DELETE, and EXTRA
         // syncs the directory after the journal is gone, so a power loss can't bring it back.
         .synchronous(SqliteSynchronous::Extra)
@@ -227,5 +278,7 @@ fn options(path: &Path, access: Access) -> SqliteConnectOptions {
         .pragma("trusted_schema", "OFF")
         .pragma("cell_size_check", "ON")
         .pragma("mmap_size", "0")
+        // Spilling pages in the middle of a transaction would want the exclusive lock there and then.
+        .pragma("cache_spill", "OFF")
         .disable_statement_logging()
 }

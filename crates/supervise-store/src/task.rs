@@ -22,6 +22,8 @@ type Running<'c> = Pin<Box<dyn Future<Output = Ran> + Send + 'c>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Read,
+    /// At most one statement that writes: refused, it leaves nothing behind by itself.
+    WriteOnce,
     Write,
 }
 
@@ -66,6 +68,15 @@ impl Db {
         F: for<'c> FnOnce(&'c mut Connection) -> Work<'c, T> + Send + 'static,
     {
         self.submit(Kind::Write, work, |_| {}).await
+    }
+
+    /// As [`Db::write`] for work with at most one statement that writes, which needs no savepoint around it.
+    pub(crate) async fn write_once<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Work<'c, T> + Send + 'static,
+    {
+        self.submit(Kind::WriteOnce, work, |_| {}).await
     }
 
     /// As [`Db::write`]; `then` runs right after the commit, even if the caller has gone by then.
@@ -225,6 +236,14 @@ async fn run_transaction(connection: &mut Connection, jobs: Vec<Job>) {
 /// Runs one job so that its failure leaves nothing of it behind. An error means the whole transaction is
 /// lost: SQLite may have rolled it back already, and what ran next would commit by itself.
 async fn run_in_savepoint(connection: &mut Connection, job: Job) -> (Ending, Result<(), StoreError>) {
+    if job.kind != Kind::Write {
+        connection.start_statement();
+        let Ran { error, ending } = (job.run)(Ok(&mut *connection)).await;
+        let settled = error
+            .filter(|error| !error.spares_transaction())
+            .map_or(Ok(()), Err);
+        return (ending, settled);
+    }
     if let Err(error) = connection.control("SAVEPOINT job").await {
         let ran = (job.run)(Err(error.clone())).await;
         return (ran.ending, Err(error));

@@ -23,6 +23,8 @@ const POLL: Duration = Duration::from_millis(250);
 /// After a hint that showed nothing, how often and for how long to look again.
 const RECHECK_EVERY: Duration = Duration::from_millis(1);
 const RECHECK_FOR: Duration = Duration::from_millis(50);
+/// How often to look again at once when the database is locked at that moment.
+const QUICK_LOOKS: u32 = 30;
 
 /// Why the watcher woke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +53,10 @@ impl Watch {
         connection: &mut Connection,
     ) -> Result<Watch, StoreError> {
         let bell = Bell::on(dir);
+        connection.begin_read().await?;
         let data_version = connection.data_version().await?;
         let seen_row = row::last_response_row(&mut connection.sql).await?;
+        connection.rollback().await;
         let next_poll = Instant::now() + POLL;
         Ok(Watch {
             holds,
@@ -89,7 +93,16 @@ impl Watch {
         if wake == Wake::Hint {
             self.recheck_until = Some(Instant::now() + RECHECK_FOR);
         }
-        match self.look(connection).await {
+        let mut looked = self.look(connection).await;
+        // The hint came while the other program's commit was still under way: that is a matter of microseconds.
+        for _ in 0..QUICK_LOOKS {
+            if !matches!(looked, Err(StoreError::Busy)) {
+                break;
+            }
+            tokio::task::yield_now().await;
+            looked = self.look(connection).await;
+        }
+        match looked {
             Ok(found) if found => self.recheck_until = None,
             Ok(_) | Err(StoreError::Busy) => {}
             Err(error) => warn(&error, "the queue could not be read; trying again"),
