@@ -1,9 +1,7 @@
 //! Remembering the digest under which a proposal was first shown.
 
-use std::collections::BTreeMap;
-
-use supervise_core::{Digest, SafeLine, Slug};
-use supervise_store::{Host, StoreError};
+use supervise_core::SafeLine;
+use supervise_store::{Host, Shown, StoreError};
 
 use crate::inbox::Item;
 use crate::session::Session;
@@ -24,16 +22,11 @@ pub(crate) async fn remember(session: &Session<'_>, items: &[Item]) {
 }
 
 async fn record(session: &Session<'_>, items: &[Item]) -> Result<(), StoreError> {
-    let mut by_bottle: BTreeMap<&Slug, Vec<(String, Digest)>> = BTreeMap::new();
-    for item in items {
-        by_bottle
-            .entry(&item.slug)
-            .or_default()
-            .push((item.proposal.id.clone(), item.digest));
-    }
+    let shown = |item: &Item| Shown {
+        slug: item.slug.clone(),
+        id: item.proposal.id.clone(),
+        digest: item.digest,
+    };
     let host = Host::create(&session.root).await?;
-    for (slug, shown) in by_bottle {
-        host.shown_record(slug, shown).await?;
-    }
-    Ok(())
+    host.shown_record(items.iter().map(shown).collect()).await
 }

@@ -67,3 +67,4 @@ pub use limits::{Limit, Limits};
 pub use lock::BottleLock;
 pub use queue::Queue;
 pub use recovery::{Recovered, RecoveredAs, Recovery};
+pub use shown::Shown;

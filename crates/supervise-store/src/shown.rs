@@ -6,77 +6,79 @@ use crate::connection::Connection;
 use crate::error::StoreError;
 use crate::host::Host;
 
+/// A proposal that was on a screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Its bottle.
+    pub slug: Slug,
+    /// Its id.
+    pub id: String,
+    /// Its digest at that moment.
+    pub digest: Digest,
+}
+
 impl Host {
-    /// Remembers what was shown; what was shown before stays as it was.
-    pub async fn shown_record(&self, slug: &Slug, shown: Vec<(String, Digest)>) -> Result<(), StoreError> {
-        if shown.is_empty() || self.all_shown(slug, &shown).await? {
+    /// Remembers what was shown; what was shown before stays as it was. Costs one look-up if all of it was.
+    pub async fn shown_record(&self, shown: Vec<Shown>) -> Result<(), StoreError> {
+        let list = json(&shown);
+        let news = self
+            .db()
+            .read(move |connection| Box::pin(has_news(connection, list)))
+            .await?;
+        if !news {
             return Ok(());
         }
-        let slug = slug.clone();
+        let list = json(&shown);
         self.db()
-            .write(move |connection| Box::pin(record(connection, slug, shown)))
+            .write_once(move |connection| Box::pin(record(connection, list)))
             .await
     }
 
     /// The digest under which a proposal was first shown.
     pub async fn shown_digest(&self, slug: &Slug, id: &str) -> Result<Option<Digest>, StoreError> {
-        let shown = self.shown(slug, vec![id.to_owned()]).await?;
-        Ok(shown.first().and_then(|(_, hex)| Digest::from_hex(hex)))
-    }
-
-    async fn all_shown(&self, slug: &Slug, shown: &[(String, Digest)]) -> Result<bool, StoreError> {
-        let ids = shown.iter().map(|(id, _)| id.clone()).collect();
-        Ok(self.shown(slug, ids).await?.len() == shown.len())
-    }
-
-    async fn shown(&self, slug: &Slug, ids: Vec<String>) -> Result<Vec<(String, String)>, StoreError> {
         if !self.tables().own {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let slug = slug.clone();
-        self.db()
-            .read(move |connection| Box::pin(read(connection, slug, ids)))
-            .await
-    }
-}
-
-async fn read(
-    connection: &mut Connection,
-    slug: Slug,
-    ids: Vec<String>,
-) -> Result<Vec<(String, String)>, StoreError> {
-    let query = "SELECT proposal_id, digest FROM supervise_shown WHERE bottle_slug = ? AND proposal_id = ?";
-    let mut shown = Vec::new();
-    for id in ids {
-        connection.start_statement();
-        shown.extend(
-            sqlx::query_as(query)
-                .bind(slug.as_str())
-                .bind(id)
-                .fetch_optional(&mut connection.sql)
-                .await?,
-        );
-    }
-    Ok(shown)
-}
-
-async fn record(
-    connection: &mut Connection,
-    slug: Slug,
-    shown: Vec<(String, Digest)>,
-) -> Result<(), StoreError> {
-    let query = "INSERT OR IGNORE INTO supervise_shown (bottle_slug, proposal_id, digest, shown_at)
-        VALUES (?, ?, ?, ?)";
-    let now = now_timestamp();
-    for (id, digest) in shown {
-        connection.start_statement();
-        sqlx::query(query)
-            .bind(slug.as_str())
-            .bind(id)
-            .bind(digest.to_string())
-            .bind(&now)
-            .execute(&mut connection.sql)
+        let (slug, id) = (slug.clone(), id.to_owned());
+        let query = "SELECT digest FROM supervise_shown WHERE bottle_slug = ? AND proposal_id = ?";
+        let hex: Option<String> = self
+            .db()
+            .read(move |connection| {
+                Box::pin(async move {
+                    let digest = sqlx::query_scalar(query).bind(slug.as_str()).bind(id);
+                    Ok(digest.fetch_optional(&mut connection.sql).await?)
+                })
+            })
             .await?;
+        Ok(hex.and_then(|hex| Digest::from_hex(&hex)))
     }
+}
+
+/// `[[slug, id, digest], …]`: one bound value, however much was shown.
+fn json(shown: &[Shown]) -> String {
+    let rows: Vec<[String; 3]> = shown
+        .iter()
+        .map(|shown| [shown.slug.to_string(), shown.id.clone(), shown.digest.to_string()])
+        .collect();
+    serde_json::json!(rows).to_string()
+}
+
+async fn has_news(connection: &mut Connection, list: String) -> Result<bool, StoreError> {
+    let query = "SELECT EXISTS (SELECT 1 FROM json_each(?) AS one WHERE NOT EXISTS (
+        SELECT 1 FROM supervise_shown WHERE bottle_slug = one.value ->> 0 AND proposal_id = one.value ->> 1))";
+    Ok(sqlx::query_scalar(query)
+        .bind(list)
+        .fetch_one(&mut connection.sql)
+        .await?)
+}
+
+async fn record(connection: &mut Connection, list: String) -> Result<(), StoreError> {
+    let query = "INSERT OR IGNORE INTO supervise_shown (bottle_slug, proposal_id, digest, shown_at)
+        SELECT value ->> 0, value ->> 1, value ->> 2, ? FROM json_each(?)";
+    sqlx::query(query)
+        .bind(now_timestamp())
+        .bind(list)
+        .execute(&mut connection.sql)
+        .await?;
     Ok(())
 }
