@@ -3,6 +3,7 @@
 mod carry;
 mod command;
 mod effect;
+mod live;
 mod target;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use supervise_core::{Merged, Proposal, Route, Routes, Slug, Tool, merge, render_
 
 pub(crate) use carry::{Failed, Rolled, roll_back, run_again};
 pub(crate) use effect::{Effect, FileChange, FileKind};
+pub(crate) use live::{LiveFile, Preview};
 pub(crate) use target::{Live, Target};
 
 use crate::config::{Config, Places};

@@ -3,6 +3,7 @@
 use supervise_core::SafeLine;
 use supervise_store::State;
 
+use crate::apply::LiveFile;
 use crate::desk::{Desk, Target};
 use crate::error::{CliError, Kind};
 use crate::id::{IdArgument, reference};
@@ -54,7 +55,15 @@ impl Desk<'_> {
     pub(crate) fn changed(&self, item: &Item, why: &'static str) -> CliError {
         let ui = self.session.ui;
         let risks = Background::default().risks(item);
-        ui.say(&card::lines(item, &risks, ui.wrap_columns(Stream::Talk)));
+        // A configuration that can't be read has stopped the decision already, or will.
+        let live = LiveFile::of(self.session, &item.slug, item.proposal.tool);
+        let preview = live.unwrap_or(LiveFile::NotConfigured).preview(&item.proposal);
+        ui.say(&card::lines(
+            item,
+            &risks,
+            &preview,
+            ui.wrap_columns(Stream::Talk),
+        ));
         let message = line![SafeLine::new(&item.proposal.id), " was not decided: ", why];
         let hint = line!["if this is what you mean, name it as ", reference(&item.proposal)];
         CliError::new(Kind::Changed, message).hint(hint)

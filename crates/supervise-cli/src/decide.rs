@@ -4,7 +4,7 @@
 use supervise_core::{Proposal, SafeLine};
 use supervise_store::{Audited, Decided, DecisionError, DecisionRequest, Intended, StoreError, Verdict};
 
-use crate::apply::{self, Effect, Failed, Plan, Rolled};
+use crate::apply::{self, Effect, Failed, LiveFile, Plan, Rolled};
 use crate::bind::{UNREADABLE, already};
 use crate::desk::Desk;
 use crate::error::{CliError, Kind};
@@ -19,6 +19,8 @@ pub(crate) struct Decision {
     pub(crate) verdict: Verdict,
     pub(crate) notes: String,
     pub(crate) via: &'static str,
+    /// The file to be changed as the card showed it; `None` where no card was answered.
+    pub(crate) shown: Option<LiveFile>,
 }
 
 impl Desk<'_> {
@@ -57,6 +59,10 @@ impl Desk<'_> {
                 (plan, diff)
             }
         };
+        if text.is_some() && self.has_moved(item, decision.shown.as_ref())? {
+            claimed.release().await?;
+            return Err(Halt::Said(moved(item)));
+        }
         let effect = plan.effect().as_ref().map(Effect::to_json).transpose();
         let effect = match effect {
             Ok(effect) => effect,
@@ -68,6 +74,14 @@ impl Desk<'_> {
         let intended = claimed.intend(diff, effect).await?;
         let audited = self.take_effect(intended, plan).await?;
         Ok(audited.answer().await?)
+    }
+
+    /// Whether the file is another than the card showed. Call it with the plan made: its lock is held then.
+    fn has_moved(&self, item: &Item, shown: Option<&LiveFile>) -> Result<bool, CliError> {
+        let Some(shown) = shown else {
+            return Ok(false);
+        };
+        Ok(*shown != LiveFile::of(self.session, &item.slug, item.proposal.tool)?)
     }
 
     /// Steps 4 and 5: nothing is said to have been approved before it is in effect.
@@ -136,6 +150,17 @@ async fn not_applied(intended: Intended, failed: Failed) -> Result<CliError, Dec
     let message = line![id, " was not ", status, ": ", why];
     let hint = line!["it is still pending; audit entry ", audit_id, " has the failure"];
     Ok(CliError::new(Kind::EffectFailed, message).hint(hint))
+}
+
+fn moved(item: &Item) -> CliError {
+    let id = SafeLine::new(&item.proposal.id);
+    CliError::new(
+        Kind::Moved,
+        line![
+            id,
+            " was not decided: the file it would change has changed since it was shown"
+        ],
+    )
 }
 
 /// What the bottle is to be given, if anything.

@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Missing,
     Decided,
     Changed,
+    /// The proposal is what it was, but not the file that it would change.
+    Moved,
     NeedsTerminal,
     /// The effect failed and was rolled back; the proposal is still pending.
     EffectFailed,
@@ -49,7 +51,7 @@ impl From<Kind> for Exit {
             Kind::Usage => 2,
             Kind::Missing => 3,
             Kind::Decided => 4,
-            Kind::Changed => 5,
+            Kind::Changed | Kind::Moved => 5,
             Kind::NeedsTerminal => 6,
             Kind::EffectFailed => 7,
             Kind::Rejected => 8,

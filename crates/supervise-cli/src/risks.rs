@@ -5,6 +5,7 @@ use std::time::Duration;
 use supervise_core::{Context, Level, Proposal, Risk, Route, Routes, Slug, Tool, assess};
 use supervise_store::{AuditFilter, AuditRow, Host, Queue, StoreError};
 
+use crate::apply::LiveFile;
 use crate::inbox::Item;
 use crate::session::Session;
 use crate::ui::Paint;
@@ -27,11 +28,18 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// What earlier decisions in the bottle tell. Risks are advice, so what can't be looked up is left out.
+    /// The live files, and what earlier decisions in the bottle tell. Risks are advice, so what can't be
+    /// looked up is left out.
     pub(crate) async fn of(session: &Session<'_>, slug: &Slug) -> Background {
-        within(PATIENCE, decided_before(session, slug))
+        let mut background = within(PATIENCE, decided_before(session, slug))
             .await
-            .unwrap_or_else(|_: VisitError| Background::default())
+            .unwrap_or_else(|_: VisitError| Background::default());
+        let live = |tool| LiveFile::of(session, slug, tool).unwrap_or(LiveFile::NotConfigured);
+        background.routes = live(Tool::EgressAllow)
+            .text()
+            .and_then(|text| Routes::parse(text).ok());
+        background.dockerfile = live(Tool::CapabilityBlock).text().map(str::to_owned);
+        background
     }
 
     /// Every risk of `item`, the worst first.

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use self::agent::Agent;
 use self::sidecar::Sidecar;
 use super::review;
+use crate::apply::LiveFile;
 use crate::decide::Decision;
 use crate::desk::Desk;
 use crate::error::{CliError, Exit};
@@ -154,9 +155,13 @@ async fn decide(session: &Session<'_>, item: &Item) -> Result<(), CliError> {
         return review::take(session, item).await.map(|_| ());
     }
     let risks = Background::default().risks(item);
-    session
-        .ui
-        .data(&card::lines(item, &risks, session.ui.wrap_columns(Stream::Data)));
+    let preview = LiveFile::NotConfigured.preview(&item.proposal);
+    session.ui.data(&card::lines(
+        item,
+        &risks,
+        &preview,
+        session.ui.wrap_columns(Stream::Data),
+    ));
     session.ui.data(&[line![
         "Nobody is at the terminal, so the demonstration approves it by itself."
     ]]);
@@ -164,6 +169,7 @@ async fn decide(session: &Session<'_>, item: &Item) -> Result<(), CliError> {
         verdict: Verdict::Approve,
         notes: "welcome".to_owned(),
         via: "supervise demo",
+        shown: None,
     };
     let decided = Desk::new(session).decide(item, decision).await?;
     report::decided(session, &decided)

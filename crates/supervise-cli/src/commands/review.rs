@@ -8,6 +8,7 @@ use supervise_store::Verdict;
 
 use super::list::explain;
 use super::modify::revise;
+use crate::apply::LiveFile;
 use crate::decide::Decision;
 use crate::desk::Desk;
 use crate::error::{CliError, Exit, Kind};
@@ -53,6 +54,8 @@ pub(crate) struct Args {
 pub(crate) enum Step {
     Next,
     Quit,
+    /// What would be changed isn't what the card showed.
+    Again,
 }
 
 pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliError> {
@@ -78,7 +81,11 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
         session
             .ui
             .say(&[line![], line![left.len(), " to decide"].painted(Paint::Dim)]);
-        if take(session, item).await? == Step::Quit {
+        let mut step = take(session, item).await?;
+        while step == Step::Again {
+            step = take(session, item).await?;
+        }
+        if step == Step::Quit {
             return Ok(Exit::DONE);
         }
     }
@@ -132,8 +139,14 @@ impl Review {
 /// Shows one proposal and asks until it is decided or left.
 pub(crate) async fn take(session: &Session<'_>, item: &Item) -> Result<Step, CliError> {
     let background = Background::of(session, &item.slug).await;
+    let live = LiveFile::of(session, &item.slug, item.proposal.tool)?;
     let columns = session.ui.wrap_columns(Stream::Talk);
-    let card = card::lines(item, &background.risks(item), columns);
+    let card = card::lines(
+        item,
+        &background.risks(item),
+        &live.preview(&item.proposal),
+        columns,
+    );
     match pager::say(session.ui, &card).await? {
         Page::Next => {}
         // What wasn't read to its end can't be approved, so there is nothing to ask.
@@ -151,7 +164,7 @@ pub(crate) async fn take(session: &Session<'_>, item: &Item) -> Result<Step, Cli
         };
         match verdict {
             Ok(Some(verdict)) if dares(session, item, &background, &verdict).await? => {
-                return decide(session, item, verdict).await;
+                return decide(session, item, verdict, live).await;
             }
             Ok(_) => {}
             // A slip in the editor costs nothing: the question is asked again.
@@ -187,7 +200,12 @@ async fn dares(
     Ok(dares)
 }
 
-async fn decide(session: &Session<'_>, item: &Item, verdict: Verdict) -> Result<Step, CliError> {
+async fn decide(
+    session: &Session<'_>,
+    item: &Item,
+    verdict: Verdict,
+    live: LiveFile,
+) -> Result<Step, CliError> {
     let notes = match verdict {
         Verdict::Reject => prompt::notes().await?,
         Verdict::Approve | Verdict::Modify { .. } => String::new(),
@@ -200,11 +218,16 @@ async fn decide(session: &Session<'_>, item: &Item, verdict: Verdict) -> Result<
                 verdict,
                 notes,
                 via: VIA,
+                shown: Some(live),
             },
         )
         .await
     {
         Ok(decided) => report::decided(session, &decided)?,
+        Err(error) if error.kind() == Kind::Moved => {
+            session.ui.error(&error);
+            return Ok(Step::Again);
+        }
         // Somebody was faster, or it changed: the rest of the inbox is still there to be decided.
         Err(error) => session.ui.error(&error),
     }

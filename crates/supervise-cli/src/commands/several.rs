@@ -59,6 +59,7 @@ impl Intention {
             verdict: self.verdict.clone(),
             notes,
             via: self.via,
+            shown: None,
         })
     }
 }

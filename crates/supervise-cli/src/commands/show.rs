@@ -2,6 +2,7 @@
 
 use supervise_store::State;
 
+use crate::apply::LiveFile;
 use crate::bind::UNREADABLE;
 use crate::desk::{Desk, Target};
 use crate::error::{CliError, Exit, Kind};
@@ -35,10 +36,11 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
     let Target { item, state } = desk.find(&id).await?;
     let ui = session.ui;
     let risks = Background::of(session, &item.slug).await.risks(&item);
+    let preview = LiveFile::of(session, &item.slug, item.proposal.tool)?.preview(&item.proposal);
     match session.format {
-        Format::Json => ui.json(&ShownObject::new(&item, &risks))?,
+        Format::Json => ui.json(&ShownObject::new(&item, &risks, &preview))?,
         Format::Human => {
-            let mut lines = card::lines(&item, &risks, ui.wrap_columns(Stream::Data));
+            let mut lines = card::lines(&item, &risks, &preview, ui.wrap_columns(Stream::Data));
             lines.extend(standing(&state));
             ui.data(&lines);
         }

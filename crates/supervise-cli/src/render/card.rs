@@ -4,6 +4,7 @@ use supervise_core::{Proposal, Risk, Route, SafeLine, SafeText};
 use time::OffsetDateTime;
 
 use crate::age::{in_units, seconds_since};
+use crate::apply::Preview;
 use crate::id::reference;
 use crate::inbox::Item;
 use crate::render::{diff, route};
@@ -13,9 +14,10 @@ use crate::ui::{Line, Paint, line};
 const GUTTER: &str = "│ ";
 const LABEL_COLUMNS: usize = 10;
 const RISK_INDENT: usize = 2;
+const NOTE_INDENT: usize = 2;
 
 /// The card, with agent text wrapped at `columns` so that no line of it ever starts outside the gutter.
-pub(crate) fn lines(item: &Item, risks: &[Risk], columns: Option<usize>) -> Vec<Line> {
+pub(crate) fn lines(item: &Item, risks: &[Risk], preview: &Preview, columns: Option<usize>) -> Vec<Line> {
     let proposal = &item.proposal;
     let mut card = vec![
         Line::default()
@@ -45,8 +47,24 @@ pub(crate) fn lines(item: &Item, risks: &[Risk], columns: Option<usize>) -> Vec<
         columns,
     ));
     card.push(heading("change"));
-    card.extend(behind_gutter(diff::lines(&diff::proposed(proposal)), columns));
+    card.extend(change(proposal, preview, columns));
     card
+}
+
+/// What approving would change; where it would change nothing, what was asked for.
+fn change(proposal: &Proposal, preview: &Preview, columns: Option<usize>) -> Vec<Line> {
+    let room = columns.unwrap_or(usize::MAX);
+    let note = match preview {
+        Preview::Diff(diff) => return behind_gutter(diff::lines(diff), columns),
+        Preview::Already(path) => {
+            let path = SafeLine::new(&path.to_string_lossy());
+            line!["none: already allowed by ", path].painted(Paint::Dim)
+        }
+        Preview::Refused(why) => line!["approving would fail: ", SafeLine::new(why)].painted(Paint::Yellow),
+    };
+    let mut lines = note.indented(NOTE_INDENT, room);
+    lines.extend(behind_gutter(diff::lines(&diff::proposed(proposal)), columns));
+    lines
 }
 
 /// Agent lines, each piece of each line behind the gutter.
@@ -110,6 +128,7 @@ mod tests {
     use supervise_store::Listed;
 
     use super::*;
+    use crate::apply::LiveFile;
 
     #[test]
     fn agent_text_never_leaves_the_gutter() {
@@ -118,7 +137,13 @@ mod tests {
         let mut proposal = Proposal::new(&slug, Tool::GitleaksAllow, "x\u{1b}[2J\r\n".repeat(30), why);
         proposal.arrival_timestamp = "approved 1234 in dev ".repeat(20);
         let item = Item::new(&slug, Listed { proposal, joined: 2 });
-        let card = lines(&item, &risks::Background::default().risks(&item), Some(40));
+        let preview = LiveFile::NotConfigured.preview(&item.proposal);
+        let card = lines(
+            &item,
+            &risks::Background::default().risks(&item),
+            &preview,
+            Some(40),
+        );
         assert!(card.iter().all(|line| line.width() <= 40));
         let at_the_edge = |line: &&Line| !line.plain().starts_with(['│', ' ', '!']);
         assert_eq!(card.iter().filter(at_the_edge).count(), 5);

@@ -4,7 +4,7 @@ use supervise_core::{Proposal, SafeText, render_diff};
 
 use crate::ui::{Line, Paint};
 
-/// Current to proposed. What stands in the bottle now isn't configured, so current is empty.
+/// The proposal's own text, as a diff from nothing.
 pub(crate) fn proposed(proposal: &Proposal) -> String {
     render_diff("", &proposal.proposed_file, proposal.tool.diff_label())
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use supervise_core::{Component, Risk, Tool};
 use supervise_store::AuditRow;
 
+use crate::apply::Preview;
 use crate::inbox::Item;
 use crate::render::diff;
 
@@ -51,10 +52,14 @@ pub(crate) struct ShownObject<'a> {
 }
 
 impl<'a> ShownObject<'a> {
-    pub(crate) fn new(item: &'a Item, risks: &'a [Risk]) -> Self {
+    pub(crate) fn new(item: &'a Item, risks: &'a [Risk], preview: &Preview) -> Self {
         ShownObject {
             proposal: ProposalObject::new(item, risks),
-            diff: diff::proposed(&item.proposal),
+            diff: match preview {
+                Preview::Diff(diff) => diff.clone(),
+                Preview::Already(_) => String::new(),
+                Preview::Refused(_) => diff::proposed(&item.proposal),
+            },
         }
     }
 }

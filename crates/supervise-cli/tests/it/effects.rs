@@ -1,6 +1,7 @@
 //! Approving changes a real file and runs a real reload script, or changes nothing.
 
 mod bottle;
+mod card;
 mod config;
 mod crash;
 mod race;
