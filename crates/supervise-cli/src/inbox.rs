@@ -54,8 +54,16 @@ pub(crate) struct Inbox {
     pub(crate) claimed: Vec<Place>,
 }
 
-/// The bottles in scope, and a line for each thing under the root that can't be one.
+/// The bottles in scope, and a line for each thing under the root that can't be one. A bottle that was named
+/// must be there.
 pub(crate) fn places(session: &Session<'_>) -> Result<(Vec<Place>, Vec<Line>), CliError> {
+    let found = places_now(session)?;
+    require_named(session)?;
+    Ok(found)
+}
+
+/// The same, where a bottle may have gone since it was named.
+pub(crate) fn places_now(session: &Session<'_>) -> Result<(Vec<Place>, Vec<Line>), CliError> {
     let mut found = Vec::new();
     let mut troubles = Vec::new();
     for bottle in bottles(&session.root)? {
@@ -67,16 +75,15 @@ pub(crate) fn places(session: &Session<'_>) -> Result<(Vec<Place>, Vec<Line>), C
             Bottle::Queue(..) | Bottle::Unusable { .. } => {}
         }
     }
-    require_named(session)?;
     Ok((found, troubles))
 }
 
-fn in_scope(session: &Session<'_>, name: &str) -> bool {
+pub(crate) fn in_scope(session: &Session<'_>, name: &str) -> bool {
     session.scope.is_empty() || session.scope.iter().any(|slug| slug.as_str() == name)
 }
 
 /// A bottle that was named must be there, even if it has asked for nothing yet.
-fn require_named(session: &Session<'_>) -> Result<(), CliError> {
+pub(crate) fn require_named(session: &Session<'_>) -> Result<(), CliError> {
     for slug in &session.scope {
         let dir = session.root.queue_dir(slug);
         if dir.symlink_metadata().is_err() {
@@ -107,11 +114,7 @@ pub(crate) async fn read(session: &Session<'_>) -> Result<Inbox, CliError> {
 
 /// Reads one bottle, as [`read`] does all.
 pub(crate) async fn page(place: &Place) -> Result<Page, VisitError> {
-    within(PATIENCE, async {
-        let queue = Queue::open_read_only(&place.dir, &place.slug).await?;
-        queue.proposal_page().await
-    })
-    .await
+    within(PATIENCE, Queue::page_of(&place.dir, &place.slug)).await
 }
 
 impl Inbox {

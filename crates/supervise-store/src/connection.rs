@@ -51,6 +51,13 @@ struct Patience {
 }
 
 impl Patience {
+    fn of(patience: Duration) -> Patience {
+        Patience {
+            until: Instant::now() + patience,
+            tries: 0,
+        }
+    }
+
     /// False once it is used up.
     async fn wait(&mut self) -> bool {
         self.tries += 1;
@@ -100,6 +107,24 @@ impl Connection {
         schema: &'static Schema,
         access: Access,
     ) -> Result<Connection, StoreError> {
+        let mut connection = Connection::open_reading(dir, path, schema, access).await?;
+        connection.rollback().await;
+        if access == Access::ReadWrite && !connection.tables.complete {
+            // Beginning to write completes the schema.
+            connection.begin().await?;
+            connection.commit().await?;
+        }
+        Ok(connection)
+    }
+
+    /// As [`Connection::open`], left inside the transaction in which the schema was checked: for those who read
+    /// once and close.
+    pub(crate) async fn open_reading(
+        dir: &OwnedFd,
+        path: &Path,
+        schema: &'static Schema,
+        access: Access,
+    ) -> Result<Connection, StoreError> {
         match Connection::open_as(path, schema, access).await {
             // Read-only can't roll back what a crashed writer left; a writer's open does.
             Err(StoreError::ReadOnly) if access == Access::ReadOnly => {
@@ -117,7 +142,7 @@ impl Connection {
     async fn open_as(path: &Path, schema: &'static Schema, access: Access) -> Result<Connection, StoreError> {
         let path = std::path::absolute(path).map_err(|error| StoreError::io(path, error))?;
         let clock = StatementClock::new();
-        let mut sql = options(&path, access).connect().await?;
+        let mut sql = connect(&path, access).await?;
         let handler_clock = clock.clone();
         sql.lock_handle()
             .await?
@@ -129,33 +154,23 @@ impl Connection {
             schema,
             schema_version: -1,
             clock,
-            patience: if access == Access::ReadOnly {
-                READ_PATIENCE
-            } else {
-                WRITE_PATIENCE
-            },
+            patience: patience_of(access),
         };
         // In a transaction, so that no lock of another program can come between the looks.
         connection.begin_read().await?;
-        connection.rollback().await;
-        if access == Access::ReadWrite && !connection.tables.complete {
-            // Beginning to write completes the schema.
-            connection.begin().await?;
-            connection.commit().await?;
-        }
         Ok(connection)
     }
 
-    async fn check_schema(&mut self) -> Result<(), StoreError> {
+    async fn check_schema(&mut self, schema_version: i64) -> Result<(), StoreError> {
         self.start_statement();
-        self.schema_version = self.read_schema_version().await?;
         self.tables = self.schema.check(&mut self.sql, &self.path).await?;
+        self.schema_version = schema_version;
         Ok(())
     }
 
     /// Begins a write transaction, on a whole schema that was checked.
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
-        self.begin_as("BEGIN IMMEDIATE").await?;
+        self.begin_as("BEGIN IMMEDIATE; PRAGMA schema_version").await?;
         if !self.tables.complete {
             let completed = self.complete_schema().await;
             self.or_rollback(completed).await?;
@@ -165,7 +180,7 @@ impl Connection {
 
     /// Begins a transaction that only reads: one state of the database, on a schema that was checked.
     pub(crate) async fn begin_read(&mut self) -> Result<(), StoreError> {
-        self.begin_as("BEGIN").await
+        self.begin_as("BEGIN; PRAGMA schema_version").await
     }
 
     async fn begin_as(&mut self, sql: &'static str) -> Result<(), StoreError> {
@@ -176,24 +191,35 @@ impl Connection {
     /// A peer may have changed the schema since it was checked; looked at inside a transaction, it can't
     /// change again.
     async fn begin_and_look(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        self.control(sql).await?;
-        // This takes the lock, and waiting for it must not count against the statements that follow.
-        let mut patience = self.patience();
-        let schema_version = loop {
-            match self.read_schema_version().await {
-                Err(StoreError::Busy) if patience.wait().await => {}
-                other => break other?,
-            }
-        };
+        let schema_version = self.begin_patiently(sql).await?;
         if schema_version != self.schema_version {
-            self.check_schema().await?;
+            self.check_schema(schema_version).await?;
         }
         Ok(())
     }
 
+    /// Reading the version takes the lock; waiting for it must not count against the statements that follow.
+    async fn begin_patiently(&mut self, sql: &'static str) -> Result<i64, StoreError> {
+        let mut patience = self.patience();
+        loop {
+            self.clock.stop();
+            let read = |row: SqliteRow| row.try_get(0);
+            match sqlx::raw_sql(sql)
+                .fetch_one(&mut self.sql)
+                .await
+                .and_then(read)
+                .map_err(StoreError::from)
+            {
+                Err(StoreError::Busy) if patience.wait().await => self.rollback().await,
+                other => return other,
+            }
+        }
+    }
+
     async fn complete_schema(&mut self) -> Result<(), StoreError> {
         self.schema.complete(&mut self.sql, &self.path).await?;
-        self.check_schema().await
+        let schema_version = self.number("PRAGMA schema_version").await?;
+        self.check_schema(schema_version).await
     }
 
     async fn or_rollback(&mut self, done: Result<(), StoreError>) -> Result<(), StoreError> {
@@ -230,10 +256,7 @@ impl Connection {
     }
 
     fn patience(&self) -> Patience {
-        Patience {
-            until: Instant::now() + self.patience,
-            tries: 0,
-        }
+        Patience::of(self.patience)
     }
 
     /// Gives the next statements their two seconds.
@@ -247,10 +270,6 @@ impl Connection {
         Ok(self.number("PRAGMA data_version").await?)
     }
 
-    async fn read_schema_version(&mut self) -> Result<i64, StoreError> {
-        Ok(self.number("PRAGMA schema_version").await?)
-    }
-
     async fn number(&mut self, sql: &'static str) -> Result<i64, sqlx::Error> {
         sqlx::query(sql)
             .try_map(|row: SqliteRow| row.try_get(0))
@@ -261,6 +280,24 @@ impl Connection {
     pub(crate) async fn close(self) {
         // Nothing is lost when closing fails: every commit has been synced by then.
         let _ = self.sql.close().await;
+    }
+}
+
+fn patience_of(access: Access) -> Duration {
+    match access {
+        Access::ReadOnly => READ_PATIENCE,
+        Access::ReadWrite => WRITE_PATIENCE,
+    }
+}
+
+/// Some settings read the file's header, for which another program's lock has to be waited for as well.
+async fn connect(path: &Path, access: Access) -> Result<SqliteConnection, StoreError> {
+    let mut patience = Patience::of(patience_of(access));
+    loop {
+        match options(path, access).connect().await.map_err(StoreError::from) {
+            Err(StoreError::Busy) if patience.wait().await => {}
+            other => return other,
+        }
     }
 }
 

@@ -1,15 +1,19 @@
 //! The operator's side of a queue: what is pending, and finding one proposal by its id.
 
+use std::path::Path;
+
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use supervise_core::{Proposal, Slug};
+use supervise_core::{Proposal, QUEUE_DB_FILENAME, Slug};
 
 use crate::asks;
-use crate::connection::Connection;
+use crate::connection::{Access, Connection};
 use crate::error::StoreError;
+use crate::guard;
 use crate::hold::Answer;
 use crate::queue::Queue;
 use crate::row::{self, ANSWER_COLUMNS, Answered};
+use crate::schema::QUEUE;
 
 const MAX_LISTED: i64 = 1000;
 /// A page is held in memory whole; rows past this many bytes are only counted.
@@ -91,6 +95,23 @@ impl Queue {
             Err(StoreError::Denied(_)) => Err(StoreError::Exists { id }),
             other => other,
         }
+    }
+
+    /// The pending proposals of a bottle whose queue is opened for this one look, read-only. It is what
+    /// [`Queue::open_read_only`] and [`Queue::proposal_page`] give, at half the cost: an inbox over many bottles
+    /// asks it of each.
+    pub async fn page_of(dir: &Path, slug: &Slug) -> Result<Page, StoreError> {
+        let path = dir.join(QUEUE_DB_FILENAME);
+        let fd = guard::open_dir(dir)?;
+        if !guard::check_database(&fd, &path)? {
+            return Err(StoreError::Missing { path });
+        }
+        let mut connection = Connection::open_reading(&fd, &path, &QUEUE, Access::ReadOnly).await?;
+        if !connection.tables.shared {
+            return Err(StoreError::refused(&path, "it has no supervise tables"));
+        }
+        connection.start_statement();
+        page(&mut connection, slug.clone()).await
     }
 
     /// The pending proposals, oldest first.
