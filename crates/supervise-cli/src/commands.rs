@@ -12,6 +12,7 @@ mod review;
 mod several;
 mod show;
 mod submit;
+mod watch;
 
 use clap::Subcommand;
 
@@ -27,6 +28,7 @@ pub(crate) enum Verb {
     Approve(approve::Args),
     Reject(reject::Args),
     Modify(modify::Args),
+    Watch(watch::Args),
     #[command(subcommand)]
     Audit(audit::Verb),
     Prepare(prepare::Args),
@@ -45,6 +47,7 @@ impl Verb {
             Verb::Approve(args) => approve::run(args, session).await,
             Verb::Reject(args) => reject::run(args, session).await,
             Verb::Modify(args) => modify::run(args, session).await,
+            Verb::Watch(args) => watch::run(args, session).await,
             Verb::Audit(verb) => audit::run(verb, session).await,
             Verb::Prepare(args) => prepare::run(args, session),
             Verb::Submit(args) => submit::run(args, session).await,

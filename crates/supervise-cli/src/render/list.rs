@@ -82,7 +82,8 @@ fn age(proposal: &Proposal, now: OffsetDateTime) -> SafeLine {
     SafeLine::new(&age.map_or_else(|| "?".to_owned(), |(count, unit)| format!("{count}{unit}")))
 }
 
-fn what(proposal: &Proposal) -> Line {
+/// What it asks for, in a few words.
+pub(crate) fn what(proposal: &Proposal) -> Line {
     let route = proposal
         .tool
         .asks_route()

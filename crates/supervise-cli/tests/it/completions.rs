@@ -28,6 +28,7 @@ fn every_verb_explains_itself_with_examples() {
         &["approve"],
         &["reject"],
         &["modify"],
+        &["watch"],
         &["audit", "list"],
         &["audit", "export"],
         &["prepare"],

@@ -27,3 +27,4 @@ mod review;
 mod show;
 mod submit;
 mod terminal;
+mod watch;

@@ -1,0 +1,84 @@
+//! `supervise watch`: tells what happens in every bottle, as it happens.
+
+mod event;
+mod hook;
+mod look;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use self::event::Event;
+use self::hook::Hook;
+use self::look::{Change, Look};
+use crate::error::{CliError, Exit};
+use crate::json;
+use crate::session::{Format, Session};
+use crate::shown;
+use crate::signals::stop;
+use crate::ui::{Paint, line};
+
+const EXAMPLES: &str = "\
+Examples:
+  supervise watch
+  supervise watch --bottle dev --json | jq -r .summary
+  supervise watch --exec ~/bin/notify-me      the event as JSON on its stdin
+
+Events: arrived, joined, decided, withdrawn, bottle-appeared, bottle-gone. What is pending already
+is no event; `supervise list` has it. The program is a path and gets no arguments; it has ten
+seconds for each event, and what it prints is thrown away. A program that fails or hangs is
+said once and disturbs nothing else. Ctrl-C ends.";
+
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Print events as they happen
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Run this program for each event
+    #[arg(long, value_name = "PROGRAM")]
+    exec: Option<PathBuf>,
+}
+
+pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliError> {
+    tokio::select! {
+        ended = watch(args, session) => ended,
+        stopped = stop() => Err(stopped),
+    }
+}
+
+async fn watch(args: Args, session: &Session<'_>) -> Result<Exit, CliError> {
+    let mut hook = args.exec.map(Hook::start).transpose()?;
+    let mut look = Look::first(session).await?;
+    session.ui.say(&[look.summary().painted(Paint::Dim)]);
+    while !session.ui.is_closed() {
+        tokio::time::sleep(LOOK_EVERY).await;
+        for change in look.again(session).await? {
+            tell(session, &change, hook.as_mut()).await?;
+        }
+        if let Some(hook) = &mut hook {
+            hook.troubles()
+                .into_iter()
+                .for_each(|trouble| session.ui.warn(trouble));
+        }
+    }
+    Ok(Exit::DONE)
+}
+
+async fn tell(session: &Session<'_>, change: &Change, hook: Option<&mut Hook>) -> Result<(), CliError> {
+    let event = Event::new(change);
+    match session.format {
+        Format::Json => session.ui.json(&event)?,
+        Format::Human => session
+            .ui
+            .data(&[event::human(&event, change).cut(session.ui.out_columns())]),
+    }
+    if let Change::Arrived(item) = change {
+        shown::remember(session, std::slice::from_ref(item)).await;
+    }
+    if let Some(hook) = hook {
+        let text = json::to_text(&event)
+            .map_err(|source| CliError::failed(line!["an event can't be written"]).because(source))?;
+        hook.send(text);
+    }
+    Ok(())
+}

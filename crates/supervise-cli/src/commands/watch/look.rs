@@ -1,0 +1,186 @@
+//! Two looks at the bottles, and what happened between them.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use supervise_core::{SafeLine, Slug, Status};
+use supervise_store::{Queue, State};
+
+use crate::error::CliError;
+use crate::inbox::{self, Item, Place};
+use crate::session::Session;
+use crate::ui::{Line, line};
+use crate::visit::{VisitError, visit_all, within};
+
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Something that happened.
+#[derive(Debug)]
+pub(super) enum Change {
+    Appeared(Slug),
+    Gone(Slug),
+    Arrived(Item),
+    Joined(Item),
+    /// Without a status: answered in a form that can't be read.
+    Decided(Item, Option<Status>),
+    Withdrawn(Item),
+}
+
+impl Change {
+    pub(super) fn slug(&self) -> &Slug {
+        match self {
+            Change::Appeared(slug) | Change::Gone(slug) => slug,
+            Change::Arrived(item) | Change::Joined(item) | Change::Withdrawn(item) => &item.slug,
+            Change::Decided(item, _) => &item.slug,
+        }
+    }
+
+    pub(super) fn item(&self) -> Option<&Item> {
+        match self {
+            Change::Appeared(_) | Change::Gone(_) => None,
+            Change::Arrived(item) | Change::Joined(item) | Change::Withdrawn(item) => Some(item),
+            Change::Decided(item, _) => Some(item),
+        }
+    }
+
+    pub(super) fn status(&self) -> Option<Status> {
+        match self {
+            Change::Decided(_, status) => *status,
+            _ => None,
+        }
+    }
+}
+
+/// What is pending in a bottle, oldest first. What was swapped under its id has another digest and arrives anew.
+type Pending = BTreeMap<Key, Item>;
+/// When it came, its id and its digest.
+type Key = (String, String, String);
+
+/// What was there when it was last looked at.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    bottles: BTreeMap<Slug, Pending>,
+    told: HashSet<String>,
+}
+
+impl Look {
+    /// The first look, which has nothing to be compared with. A bottle that was named must be there.
+    pub(super) async fn first(session: &Session<'_>) -> Result<Look, CliError> {
+        inbox::places(session)?;
+        let mut look = Look::default();
+        look.bottles = look.read(session).await?;
+        Ok(look)
+    }
+
+    pub(super) fn summary(&self) -> Line {
+        let pending: usize = self.bottles.values().map(BTreeMap::len).sum();
+        line![
+            "watching; ",
+            self.bottles.len(),
+            " bottles, ",
+            pending,
+            " pending; Ctrl-C ends"
+        ]
+    }
+
+    /// Looks again and tells what happened since.
+    pub(super) async fn again(&mut self, session: &Session<'_>) -> Result<Vec<Change>, CliError> {
+        let now = self.read(session).await?;
+        let before = std::mem::replace(&mut self.bottles, now);
+        let mut changes = Vec::new();
+        for (slug, pending) in &self.bottles {
+            let known = before.get(slug);
+            if known.is_none() {
+                changes.push(Change::Appeared(slug.clone()));
+            }
+            changes.extend(pending.iter().filter_map(|(key, item)| {
+                match known.and_then(|known| known.get(key)) {
+                    None => Some(Change::Arrived(item.clone())),
+                    Some(old) if old.joined < item.joined => Some(Change::Joined(item.clone())),
+                    Some(_) => None,
+                }
+            }));
+        }
+        for (slug, known) in before {
+            match self.bottles.get(&slug) {
+                None => changes.push(Change::Gone(slug)),
+                Some(pending) => {
+                    let left = known.into_iter().filter(|(key, _)| !pending.contains_key(key));
+                    changes.extend(ends(session, &slug, left.map(|(_, item)| item).collect()).await);
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    /// A bottle that can't be read just now is taken to be as it was.
+    async fn read(&mut self, session: &Session<'_>) -> Result<BTreeMap<Slug, Pending>, CliError> {
+        let (places, troubles) = inbox::places_now(session)?;
+        troubles
+            .into_iter()
+            .for_each(|trouble| self.tell(session, trouble));
+        let read = |place: Place| async move {
+            let page = inbox::page(&place).await;
+            (place.slug, page)
+        };
+        let mut bottles = BTreeMap::new();
+        for (slug, page) in visit_all(places, read).await? {
+            let pending = match page {
+                Ok(page) => {
+                    let items = page.proposals.into_iter().map(|listed| Item::new(&slug, listed));
+                    items.map(|item| (key(&item), item)).collect()
+                }
+                Err(error) if error.is_gone() => continue,
+                Err(error) => {
+                    self.tell(session, line![&slug, ": ", SafeLine::new(&error.to_string())]);
+                    self.bottles.get(&slug).cloned().unwrap_or_default()
+                }
+            };
+            bottles.insert(slug, pending);
+        }
+        Ok(bottles)
+    }
+
+    fn tell(&mut self, session: &Session<'_>, trouble: Line) {
+        if self.told.insert(trouble.plain()) {
+            session.ui.warn(trouble);
+        }
+    }
+}
+
+fn key(item: &Item) -> Key {
+    let proposal = &item.proposal;
+    (
+        proposal.arrival_timestamp.clone(),
+        proposal.id.clone(),
+        item.digest.to_string(),
+    )
+}
+
+/// How proposals that are no longer pending came to their end.
+async fn ends(session: &Session<'_>, slug: &Slug, left: Vec<Item>) -> Vec<Change> {
+    if left.is_empty() {
+        return Vec::new();
+    }
+    let dir = session.root.queue_dir(slug);
+    let Ok(queue) = within(PATIENCE, Queue::open_read_only(&dir, slug)).await else {
+        return Vec::new();
+    };
+    let mut changes = Vec::new();
+    for item in left {
+        let found: Result<_, VisitError> = within(PATIENCE, queue.proposal_find(&item.proposal.id)).await;
+        let state = found
+            .ok()
+            .and_then(|mut found| found.pop())
+            .map(|found| found.state);
+        changes.extend(match state {
+            Some(State::Decided(answer)) => Some(Change::Decided(item, Some(answer.response.status))),
+            Some(State::Unreadable) => Some(Change::Decided(item, None)),
+            // A row that was deleted can't be decided any more either.
+            Some(State::Withdrawn) | None => Some(Change::Withdrawn(item)),
+            // It was swapped, and has arrived as what it is now.
+            Some(State::Pending | State::BeingDecided) => None,
+        });
+    }
+    changes
+}
