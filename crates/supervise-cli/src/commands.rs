@@ -4,6 +4,7 @@ mod approve;
 mod audit;
 mod completions;
 mod demo;
+mod doctor;
 mod list;
 mod modify;
 mod prepare;
@@ -33,6 +34,7 @@ pub(crate) enum Verb {
     Audit(audit::Verb),
     Prepare(prepare::Args),
     Submit(submit::Args),
+    Doctor(doctor::Args),
     Demo(demo::Args),
     Completions(completions::Args),
 }
@@ -51,6 +53,7 @@ impl Verb {
             Verb::Audit(verb) => audit::run(verb, session).await,
             Verb::Prepare(args) => prepare::run(args, session),
             Verb::Submit(args) => submit::run(args, session).await,
+            Verb::Doctor(args) => doctor::run(args, session).await,
             Verb::Demo(args) => demo::run(args, session).await,
             Verb::Completions(args) => completions::run(args, session),
         }

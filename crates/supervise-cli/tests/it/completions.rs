@@ -33,6 +33,7 @@ fn every_verb_explains_itself_with_examples() {
         &["audit", "export"],
         &["prepare"],
         &["submit"],
+        &["doctor"],
         &["demo"],
         &["completions"],
     ];

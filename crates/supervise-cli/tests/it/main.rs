@@ -13,6 +13,7 @@ mod audit;
 mod completions;
 mod crash;
 mod demo;
+mod doctor;
 mod effects;
 mod escapes;
 mod exit_codes;
