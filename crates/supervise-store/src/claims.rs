@@ -7,8 +7,8 @@ use supervise_core::{Digest, Proposal, Response, Slug, now_timestamp};
 use crate::connection::Connection;
 use crate::decisions::DecisionRequest;
 use crate::error::{DecisionError, StoreError};
+use crate::found::{self, State};
 use crate::hold::Answer;
-use crate::inbox::{self, State};
 use crate::intents::{AuditedAs, Intent};
 use crate::queue::Queue;
 
@@ -79,7 +79,7 @@ async fn claim(
     digest: Digest,
     token: String,
 ) -> Result<Result<Proposal, DecisionError>, StoreError> {
-    let Some(found) = inbox::find(connection, slug, id.clone())
+    let Some(found) = found::find(connection, slug, id.clone())
         .await?
         .into_iter()
         .find(|f| f.id() == id)

@@ -9,8 +9,8 @@ use supervise_core::{Digest, Status, is_proposal_id};
 use crate::connection::Connection;
 use crate::decisions::{Intended, Standing};
 use crate::error::StoreError;
+use crate::found::{self, Found, State};
 use crate::host::Host;
-use crate::inbox::{self, Found, State};
 use crate::intents::Intent;
 use crate::lock::BottleLock;
 use crate::queue::Queue;
@@ -133,7 +133,7 @@ impl Queue {
         self.db()
             .read(move |connection| {
                 Box::pin(async move {
-                    let found = inbox::find(connection, slug, intent.id().to_owned()).await?;
+                    let found = found::find(connection, slug, intent.id().to_owned()).await?;
                     let found = found.into_iter().find(|found| found.id() == intent.id());
                     let claimed = is_claimed(connection, &intent).await?;
                     Ok(found.map_or(Standing::Lost, |found| standing(&found, claimed, &intent)))
