@@ -10,6 +10,7 @@ mod modify;
 mod prepare;
 mod reject;
 mod review;
+mod routes;
 mod several;
 mod show;
 mod submit;
@@ -31,6 +32,8 @@ pub(crate) enum Verb {
     Modify(modify::Args),
     Watch(watch::Args),
     #[command(subcommand)]
+    Routes(routes::Verb),
+    #[command(subcommand)]
     Audit(audit::Verb),
     Prepare(prepare::Args),
     Submit(submit::Args),
@@ -50,6 +53,7 @@ impl Verb {
             Verb::Reject(args) => reject::run(args, session).await,
             Verb::Modify(args) => modify::run(args, session).await,
             Verb::Watch(args) => watch::run(args, session).await,
+            Verb::Routes(verb) => routes::run(verb, session),
             Verb::Audit(verb) => audit::run(verb, session).await,
             Verb::Prepare(args) => prepare::run(args, session),
             Verb::Submit(args) => submit::run(args, session).await,

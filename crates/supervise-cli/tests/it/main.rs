@@ -25,6 +25,7 @@ mod prepare;
 mod race;
 mod reject;
 mod review;
+mod routes;
 mod show;
 mod submit;
 mod terminal;
