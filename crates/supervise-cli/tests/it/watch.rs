@@ -110,7 +110,6 @@ fn everything_that_happens_is_told() {
         (&event["host"], &event["status"]),
         (&"api.example.com".into(), &Value::Null)
     );
-    eventually(|| world.shown(&proposal).is_some());
 
     world.sql(
         "dev",
@@ -120,6 +119,8 @@ fn everything_that_happens_is_told() {
         watch.expect("joined", "dev: joined, egress-allow for api.example.com")["joined"],
         2
     );
+    // Whatever was told before is remembered by the time of the next event.
+    assert_eq!(world.shown(&proposal), Some(proposal.digest()));
     world.run(&["reject", &proposal.id, "--notes", "no"]).expect(0);
     let event = watch.expect("decided", "dev: rejected, egress-allow for api.example.com");
     assert_eq!(event["status"], "rejected");

@@ -1,5 +1,6 @@
 //! Each bottle: whether its queue can be opened, lies on a disk of ours, and holds nothing odd.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use supervise_store::{Bottle, Page, Queue, StoreError, bottles};
@@ -30,7 +31,7 @@ pub(super) async fn check(session: &Session<'_>) -> Result<Vec<Finding>, CliErro
                     Level::Wrong,
                     name,
                     text,
-                    format!("mv {} elsewhere", quoted(&path)),
+                    aside(session.root.path(), &path),
                 ));
             }
             Bottle::Queue(..) | Bottle::Unusable { .. } => {}
@@ -43,13 +44,19 @@ pub(super) async fn check(session: &Session<'_>) -> Result<Vec<Finding>, CliErro
             .into_iter()
             .flatten()
     }));
-    let mut found = visit_all(places, visit).await?;
+    let root = session.root.path().to_owned();
+    let mut found = visit_all(places, |place| visit(root.clone(), place)).await?;
     found.sort_by(|a, b| a.0.cmp(&b.0));
     findings.extend(found.into_iter().flat_map(|(_, findings)| findings));
     Ok(findings)
 }
 
-async fn visit(place: Place) -> (String, Vec<Finding>) {
+/// Puts a directory where it is no bottle: beside it, `dev.bad` would be one too.
+fn aside(root: &Path, dir: &Path) -> String {
+    format!("mv {} {}", quoted(dir), quoted(root))
+}
+
+async fn visit(root: PathBuf, place: Place) -> (String, Vec<Finding>) {
     let slug = place.slug.to_string();
     let read = within(PATIENCE, async {
         let queue = Queue::open_read_only(&place.dir, &place.slug).await?;
@@ -65,19 +72,19 @@ async fn visit(place: Place) -> (String, Vec<Finding>) {
                 .collect()
         }
         Err(error) if error.is_gone() => Vec::new(),
-        Err(error) => vec![refusal(&place, &error)],
+        Err(error) => vec![refusal(&root, &place, &error)],
     };
     (slug, findings)
 }
 
 /// Why a queue can't be opened or read, and what to do about it.
-fn refusal(place: &Place, error: &VisitError) -> Finding {
+fn refusal(root: &Path, place: &Place, error: &VisitError) -> Finding {
     let dir = quoted(&place.dir);
     let mend = match error {
         VisitError::Late(_) | VisitError::Store(StoreError::Busy) => {
             format!("find the program that holds it: fuser -v {dir}/*")
         }
-        VisitError::Store(_) => format!("stop the bottle, then: mv {dir} {dir}.bad"),
+        VisitError::Store(_) => format!("stop the bottle, then: {}", aside(root, &place.dir)),
     };
     Finding::new(Level::Wrong, place.slug.as_str(), error.to_string(), mend)
 }

@@ -102,13 +102,13 @@ fn run(program: &Path, event: &str, running: &Running) -> Result<(), String> {
         // An event is smaller than a pipe, so this never waits; a program that doesn't read is free not to.
         let _ = stdin.write_all(format!("{event}\n").as_bytes());
     }
-    let ended = wait(&mut child);
+    let ended = wait(&mut child, TIME_LIMIT);
     set(None);
     ended
 }
 
-fn wait(child: &mut Child) -> Result<(), String> {
-    let give_up = Instant::now() + TIME_LIMIT;
+fn wait(child: &mut Child, limit: Duration) -> Result<(), String> {
+    let give_up = Instant::now() + limit;
     loop {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => return Ok(()),
@@ -117,7 +117,7 @@ fn wait(child: &mut Child) -> Result<(), String> {
             Ok(None) => {
                 stop(Some(Pid::from_child(child)));
                 let _ = child.wait();
-                return Err(format!("was stopped after {} s", TIME_LIMIT.as_secs()));
+                return Err(format!("was stopped after {} s", limit.as_secs()));
             }
             Err(error) => return Err(format!("can't be waited for: {error}")),
         }
@@ -129,5 +129,22 @@ fn stop(group: Option<Pid>) {
     if let Some(group) = group {
         // It may have ended by itself just now.
         let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_hangs_is_stopped_with_all_it_started() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 1000 & echo $!; wait"]);
+        let mut child = command.process_group(0).stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = child.stdout.take().unwrap();
+        let stopped = wait(&mut child, Duration::from_millis(300));
+        assert_eq!(stopped.unwrap_err(), "was stopped after 0 s");
+        // The pipe ends only when nobody holds it any more.
+        assert!(std::io::read_to_string(&mut out).is_ok());
     }
 }
