@@ -13,11 +13,6 @@ use crate::error::StoreError;
 use crate::guard;
 use crate::schema::{Schema, Tables};
 
-/// How long a lock of another program is waited for. SQLite's own busy handler is off: it would sleep on the
-/// connection's thread, and the news that are waited for would wait behind it.
-const WRITE_PATIENCE: Duration = Duration::from_secs(5);
-/// A bottle that can't be read must not delay the others: `list` gives each a quarter of a second.
-const READ_PATIENCE: Duration = Duration::from_millis(150);
 /// A commit takes about a millisecond, so the first tries follow at once.
 const QUICK_TRIES: u32 = 10;
 const TRY_EVERY: Duration = Duration::from_millis(1);
@@ -28,8 +23,23 @@ const PROGRESS_STEPS: i32 = 10_000;
 /// What a connection may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
+    /// Read-only and in a hurry: one of many bottles in a list.
+    Glance,
     ReadOnly,
     ReadWrite,
+}
+
+impl Access {
+    /// How long a lock of another program is waited for. SQLite's own busy handler is off: it would sleep on
+    /// the connection's thread, and the news that are waited for would wait behind it.
+    fn patience(self) -> Duration {
+        match self {
+            // `list` gives each bottle a quarter of a second.
+            Access::Glance => Duration::from_millis(150),
+            Access::ReadOnly => Duration::from_millis(1500),
+            Access::ReadWrite => Duration::from_secs(5),
+        }
+    }
 }
 
 /// A connection whose schema has been checked.
@@ -127,7 +137,7 @@ impl Connection {
     ) -> Result<Connection, StoreError> {
         match Connection::open_as(path, schema, access).await {
             // Read-only can't roll back what a crashed writer left; a writer's open does.
-            Err(StoreError::ReadOnly) if access == Access::ReadOnly => {
+            Err(StoreError::ReadOnly) if access != Access::ReadWrite => {
                 guard::check_database(dir, path)?;
                 Connection::open_as(path, schema, Access::ReadWrite)
                     .await?
@@ -154,7 +164,7 @@ impl Connection {
             schema,
             schema_version: -1,
             clock,
-            patience: patience_of(access),
+            patience: access.patience(),
         };
         // In a transaction, so that no lock of another program can come between the looks.
         connection.begin_read().await?;
@@ -283,16 +293,9 @@ impl Connection {
     }
 }
 
-fn patience_of(access: Access) -> Duration {
-    match access {
-        Access::ReadOnly => READ_PATIENCE,
-        Access::ReadWrite => WRITE_PATIENCE,
-    }
-}
-
 /// Some settings read the file's header, for which another program's lock has to be waited for as well.
 async fn connect(path: &Path, access: Access) -> Result<SqliteConnection, StoreError> {
-    let mut patience = Patience::of(patience_of(access));
+    let mut patience = Patience::of(access.patience());
     loop {
         match options(path, access).connect().await.map_err(StoreError::from) {
             Err(StoreError::Busy) if patience.wait().await => {}
@@ -302,7 +305,7 @@ async fn connect(path: &Path, access: Access) -> Result<SqliteConnection, StoreE
 }
 
 fn options(path: &Path, access: Access) -> SqliteConnectOptions {
-    let read_only = access == Access::ReadOnly;
+    let read_only = access != Access::ReadWrite;
     SqliteConnectOptions::new()
         .filename(path)
         .read_only(read_only)

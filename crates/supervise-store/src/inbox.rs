@@ -73,7 +73,7 @@ impl Queue {
         if !guard::check_database(&fd, &path)? {
             return Err(StoreError::Missing { path });
         }
-        let mut connection = Connection::open_reading(&fd, &path, &QUEUE, Access::ReadOnly).await?;
+        let mut connection = Connection::open_reading(&fd, &path, &QUEUE, Access::Glance).await?;
         if !connection.tables.shared {
             return Err(StoreError::refused(&path, "it has no supervise tables"));
         }

@@ -73,7 +73,7 @@ impl Queue {
         let holds = Arc::new(Holds::default());
         let watch = match access {
             Access::ReadWrite => Some(Watch::start(dir, Arc::clone(&holds), &mut connection).await?),
-            Access::ReadOnly => None,
+            Access::Glance | Access::ReadOnly => None,
         };
         let db = Db::start(connection, watch);
         let (slug, mount_warning) = (slug.clone(), mount::warning(dir));
