@@ -172,29 +172,36 @@ fn has(objects: &[Object], name: &str) -> bool {
     objects.iter().any(|object| object.name == name)
 }
 
+/// Reads the schema as one value: rows come one by one from the connection's thread, and this is asked at every
+/// opening.
 async fn objects(sql: &mut SqliteConnection, path: &Path) -> Result<Vec<Object>, StoreError> {
-    let query = "SELECT type, name, tbl_name, substr(coalesce(sql, ''), 1, 4000) FROM sqlite_schema LIMIT ?";
-    let rows = sqlx::query(query)
+    let query =
+        "SELECT json_group_array(json_array(type, name, tbl_name, substr(coalesce(sql, ''), 1, 4000)))
+        FROM (SELECT * FROM sqlite_schema LIMIT ?)";
+    let list: String = sqlx::query_scalar(query)
         .bind(MAX_OBJECTS + 1)
-        .try_map(object)
-        .fetch_all(sql)
+        .fetch_one(sql)
         .await?;
-    if rows.len() as i64 > MAX_OBJECTS {
+    let rows: Vec<[String; 4]> =
+        serde_json::from_str(&list).map_err(|_| StoreError::refused(path, "its schema can't be read"))?;
+    if rows.len() > MAX_OBJECTS as usize {
         return Err(StoreError::refused(
             path,
             format!("a schema of over {MAX_OBJECTS} objects"),
         ));
     }
-    Ok(rows)
+    Ok(rows.into_iter().map(Object::from).collect())
 }
 
-fn object(row: SqliteRow) -> Result<Object, sqlx::Error> {
-    Ok(Object {
-        kind: row.try_get(0)?,
-        name: row.try_get(1)?,
-        table: row.try_get(2)?,
-        sql: row.try_get(3)?,
-    })
+impl From<[String; 4]> for Object {
+    fn from([kind, name, table, sql]: [String; 4]) -> Self {
+        Object {
+            kind,
+            name,
+            table,
+            sql,
+        }
+    }
 }
 
 async fn check_columns(sql: &mut SqliteConnection, table: &Table, path: &Path) -> Result<(), StoreError> {
