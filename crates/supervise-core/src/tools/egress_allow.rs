@@ -95,7 +95,7 @@ fn auth(arguments: &Arguments<'_>) -> Result<Option<Auth>, ArgumentError> {
     };
     let object = value
         .as_object()
-        .ok_or_else(|| arguments.error("'auth' must be an object with scheme and token_ref"))?;
+        .ok_or_else(|| arguments.error("'auth' must be an object: send {scheme, token_ref}"))?;
     if let Some(name) = object
         .keys()
         .find(|name| !["scheme", "token_ref"].contains(&name.as_str()))
