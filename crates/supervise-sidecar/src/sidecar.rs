@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use supervise_core::{QUEUE_DB_FILENAME, SafeLine};
+use supervise_core::SafeLine;
 use supervise_store::{Queue, StoreError};
-use tokio::fs::try_exists;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
@@ -71,10 +70,8 @@ impl Sidecar {
     /// Whether what is queued now would ever be seen: the store answers, and its file is where the
     /// operator looks. An open database would outlive its deleted file unnoticed.
     pub(crate) async fn is_well(&self) -> bool {
-        let database = self.config.queue_dir.join(QUEUE_DB_FILENAME);
-        let well =
-            async { self.queue.check_health().await.is_ok() && try_exists(database).await.unwrap_or(false) };
-        timeout(HEALTH_TIME_LIMIT, well).await.unwrap_or(false)
+        let well = timeout(HEALTH_TIME_LIMIT, self.queue.check_health()).await;
+        matches!(well, Ok(Ok(())))
     }
 
     /// Tells the operator's log that somebody waits; an agent that asks in a loop gets a line a second.
