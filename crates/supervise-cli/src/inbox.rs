@@ -28,6 +28,7 @@ pub(crate) struct Item {
     pub(crate) proposal: Proposal,
     pub(crate) digest: Digest,
     pub(crate) joined: u64,
+    pub(crate) timed_out: bool,
 }
 
 impl Item {
@@ -37,6 +38,7 @@ impl Item {
             digest: listed.proposal.digest(),
             proposal: listed.proposal,
             joined: listed.joined,
+            timed_out: listed.timed_out,
         }
     }
 }

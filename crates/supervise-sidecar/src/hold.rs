@@ -65,7 +65,7 @@ impl Held {
         };
         // The answer will name the id: from here on the agent may refer to the proposal.
         hold.tell();
-        End::Pending(self.finish(), pending)
+        End::Pending(self.leave(pending), pending)
     }
 
     fn decided(mut self, outcome: Outcome) -> End {
@@ -74,6 +74,21 @@ impl Held {
             Outcome::Decided(delivery) => End::Decided(delivery),
             Outcome::Withdrawn => End::Withdrawn(id),
             Outcome::StoreGone => End::StoreGone,
+        }
+    }
+
+    /// Lets the hold go because of `pending`. Returns the proposal's id.
+    fn leave(&mut self, pending: Pending) -> String {
+        match (self.hold.take(), pending) {
+            (Some(hold), Pending::TimedOut(_)) => {
+                let id = hold.id().to_owned();
+                hold.time_out();
+                id
+            }
+            (hold, _) => {
+                self.hold = hold;
+                self.finish()
+            }
         }
     }
 

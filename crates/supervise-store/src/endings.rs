@@ -57,6 +57,16 @@ impl Queue {
         );
     }
 
+    /// Writes down that a pending proposal's last caller has gone without a decision. Only the first time
+    /// counts: an agent that asks again and again is no news.
+    pub(crate) fn time_out_later(&self, id: Uuid) {
+        let queue = self.clone();
+        self.db().write_later(
+            move |connection| Box::pin(time_out(connection, id)),
+            move |()| queue.ring(),
+        );
+    }
+
     fn end_withdrawn(&self, id: Uuid) {
         self.holds().end(id, &End::Withdrawn);
         self.holds().forget(id);
@@ -103,6 +113,18 @@ async fn withdraw_unshared(connection: &mut Connection, queue: Queue, id: Uuid) 
     }
     archive_withdrawn(connection, id).await?;
     Ok(true)
+}
+
+async fn time_out(connection: &mut Connection, id: Uuid) -> Result<(), StoreError> {
+    let query = "INSERT INTO supervise_timeouts (proposal_id, timed_out_at)
+        SELECT p.id, ?2 FROM supervise_proposals p WHERE p.id = ?1 AND p.archived = 0
+        ON CONFLICT (proposal_id) DO NOTHING";
+    sqlx::query(query)
+        .bind(id.to_string())
+        .bind(now_timestamp())
+        .execute(&mut connection.sql)
+        .await?;
+    Ok(())
 }
 
 async fn joined(connection: &mut Connection, id: Uuid) -> Result<bool, StoreError> {

@@ -68,7 +68,8 @@ pub(crate) async fn find(
         answer_columns!(),
         ", p.archived, EXISTS (SELECT 1 FROM supervise_claims c WHERE c.proposal_id = p.id), ",
         proposal_columns!(),
-        ", coalesce((SELECT j.joined FROM supervise_joins j WHERE j.proposal_id = p.id), 0)",
+        ", coalesce((SELECT j.joined FROM supervise_joins j WHERE j.proposal_id = p.id), 0), ",
+        "EXISTS (SELECT 1 FROM supervise_timeouts t WHERE t.proposal_id = p.id)",
         " FROM supervise_proposals p LEFT JOIN supervise_responses r ON r.proposal_id = p.id",
         " LEFT JOIN supervise_outcomes o ON o.proposal_id = p.id",
         " WHERE p.id >= ?1 AND p.id < ?1 || 'g' AND length(p.id) = 36 AND p.bottle_slug = ?3 ORDER BY p.id LIMIT ?2"
@@ -78,7 +79,7 @@ pub(crate) async fn find(
         answer_columns!(),
         ", p.archived, 0, ",
         proposal_columns!(),
-        ", 0 FROM supervise_proposals p LEFT JOIN supervise_responses r ON r.proposal_id = p.id",
+        ", 0, 0 FROM supervise_proposals p LEFT JOIN supervise_responses r ON r.proposal_id = p.id",
         " LEFT JOIN (SELECT NULL AS applied) o",
         " WHERE p.id >= ?1 AND p.id < ?1 || 'g' AND length(p.id) = 36 AND p.bottle_slug = ?3 ORDER BY p.id LIMIT ?2"
     );
@@ -111,7 +112,11 @@ fn found(row: &SqliteRow, slug: &Slug) -> Option<Found> {
         Answered::No => State::Pending,
     };
     Some(Found {
-        listed: Listed { proposal, joined },
+        listed: Listed {
+            proposal,
+            joined,
+            timed_out: row.try_get(ANSWER_COLUMNS + 10).unwrap_or(false),
+        },
         state,
     })
 }

@@ -110,6 +110,10 @@ impl Holds {
         self.state().waiting.keys().copied().collect()
     }
 
+    fn is_waited_for(&self, id: Uuid) -> bool {
+        self.state().waiting.contains_key(&id)
+    }
+
     pub(crate) fn is_told(&self, id: Uuid) -> bool {
         self.state().told.contains(&id)
     }
@@ -259,6 +263,16 @@ impl Hold {
     /// doesn't withdraw.
     pub fn tell(&self) {
         self.queue.holds().tell(self.id);
+    }
+
+    /// The caller is told that nobody decided in time. If nobody else waits for the proposal either, that is
+    /// written down for the operator to hear of. Returns at once.
+    pub fn time_out(self) {
+        let (queue, id) = (self.queue.clone(), self.id);
+        drop(self);
+        if !queue.holds().is_waited_for(id) {
+            queue.time_out_later(id);
+        }
     }
 
     /// The caller has cancelled. Withdraws the proposal if this call opened it, no other call ever joined

@@ -39,6 +39,8 @@ pub struct Listed {
     pub proposal: Proposal,
     /// How many later calls asked for the same.
     pub joined: u64,
+    /// Whether a time came when every caller had been told that nobody decided in time.
+    pub timed_out: bool,
 }
 
 /// A row that is never listed or decided.
@@ -128,10 +130,14 @@ async fn page(connection: &mut Connection, slug: Slug) -> Result<Page, StoreErro
         claimed: overview.claimed,
     };
     for row in rows(connection, &slug, &overview).await? {
-        match row::proposal(&row, 2, &slug) {
+        match row::proposal(&row, 3, &slug) {
             Ok(proposal) => {
                 let joined = row.try_get::<i64, _>(1)?.unsigned_abs();
-                page.proposals.push(Listed { proposal, joined });
+                page.proposals.push(Listed {
+                    proposal,
+                    joined,
+                    timed_out: row.try_get(2)?,
+                });
             }
             Err(reason) => {
                 page.total = page.total.saturating_sub(1);
@@ -198,10 +204,10 @@ async fn rows(
     overview: &Overview,
 ) -> Result<Vec<SqliteRow>, StoreError> {
     macro_rules! select {
-        ($joined:literal) => {
+        ($joined_and_timed_out:literal) => {
             concat!(
                 "SELECT p.rowid, ",
-                $joined,
+                $joined_and_timed_out,
                 ", ",
                 proposal_columns!(),
                 " FROM supervise_proposals p WHERE ",
@@ -222,10 +228,11 @@ async fn rows(
     let query = if connection.tables.own {
         select!(
             "coalesce((SELECT iif(typeof(j.joined) = 'integer', j.joined, 0) FROM supervise_joins j
-                WHERE j.proposal_id = p.id), 0)"
+                WHERE j.proposal_id = p.id), 0),
+            EXISTS (SELECT 1 FROM supervise_timeouts t WHERE t.proposal_id = p.id)"
         )
     } else {
-        select!("0")
+        select!("0, 0")
     };
     Ok(sqlx::query(query)
         .bind(slug.as_str())

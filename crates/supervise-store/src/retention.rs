@@ -48,6 +48,7 @@ async fn delete_withdrawn(connection: &mut Connection, before: String) -> Result
     for statement in [
         "DELETE FROM supervise_proposals WHERE archived = 1 AND id IN (SELECT proposal_id FROM supervise_withdrawals WHERE withdrawn_at < ?1) AND NOT EXISTS (SELECT 1 FROM supervise_responses r WHERE r.proposal_id = supervise_proposals.id)",
         "DELETE FROM supervise_joins WHERE proposal_id IN (SELECT proposal_id FROM supervise_withdrawals WHERE withdrawn_at < ?1)",
+        "DELETE FROM supervise_timeouts WHERE proposal_id IN (SELECT proposal_id FROM supervise_withdrawals WHERE withdrawn_at < ?1)",
         "DELETE FROM supervise_withdrawals WHERE withdrawn_at < ?1",
     ] {
         sqlx::query(statement)

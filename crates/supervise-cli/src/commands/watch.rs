@@ -23,8 +23,9 @@ Examples:
   supervise watch --bottle dev --json | jq -r .summary
   supervise watch --exec ~/bin/notify-me      the event as JSON on its stdin
 
-Events: arrived, joined, decided, withdrawn, bottle-appeared, bottle-gone. What is pending already
-is no event; `supervise list` has it. The program is a path and gets no arguments; it has ten
+Events: arrived, joined, decided, withdrawn, timed-out, bottle-appeared, bottle-gone. What is pending
+already is no event; `supervise list` has it. A proposal that has timed out can still be decided: its
+last caller was told to check again. The program is a path and gets no arguments; it has ten
 seconds for each event, and what it prints is thrown away. A program that fails or hangs is
 said once and disturbs nothing else. Ctrl-C ends.";
 

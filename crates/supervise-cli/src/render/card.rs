@@ -136,7 +136,14 @@ mod tests {
         let why = format!("{}approve me\nstatus: approved", " ".repeat(100));
         let mut proposal = Proposal::new(&slug, Tool::GitleaksAllow, "x\u{1b}[2J\r\n".repeat(30), why);
         proposal.arrival_timestamp = "approved 1234 in dev ".repeat(20);
-        let item = Item::new(&slug, Listed { proposal, joined: 2 });
+        let item = Item::new(
+            &slug,
+            Listed {
+                proposal,
+                joined: 2,
+                timed_out: false,
+            },
+        );
         let preview = LiveFile::NotConfigured.preview(&item.proposal);
         let card = lines(
             &item,

@@ -124,7 +124,14 @@ mod tests {
             "日本語 because\nsecond line",
         )
         .with_arrival(datetime!(2026-11-20 23:00 UTC));
-        let item = Item::new(&slug, Listed { proposal, joined: 3 });
+        let item = Item::new(
+            &slug,
+            Listed {
+                proposal,
+                joined: 3,
+                timed_out: false,
+            },
+        );
         let items = [(&item, Some(Level::Danger))];
         for columns in [60, 80, 200] {
             let rows = rows(&items, columns, datetime!(2026-11-20 23:05 UTC));

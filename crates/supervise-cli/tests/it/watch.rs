@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use supervise_core::Tool;
+use supervise_store::Checked;
 
 use crate::world::{ROUTE, World, fixed, slug};
 
@@ -121,6 +122,16 @@ fn everything_that_happens_is_told() {
     );
     // Whatever was told before is remembered by the time of the next event.
     assert_eq!(world.shown(&proposal), Some(proposal.digest()));
+    // Its last caller is told that nobody decided; whoever checks later and is told so again is no news.
+    for _ in 0..2 {
+        world.with_queue(&slug("dev"), async |queue| {
+            let Checked::Held(hold) = queue.proposal_check(&proposal.id).await.unwrap() else {
+                panic!("it is pending");
+            };
+            hold.time_out();
+        });
+    }
+    watch.expect("timed-out", "dev: timed-out, egress-allow for api.example.com");
     world.run(&["reject", &proposal.id, "--notes", "no"]).expect(0);
     let event = watch.expect("decided", "dev: rejected, egress-allow for api.example.com");
     assert_eq!(event["status"], "rejected");

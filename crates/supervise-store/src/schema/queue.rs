@@ -57,7 +57,7 @@ static SHARED: [Table; 2] = [
     },
 ];
 
-static OWN: [Table; 4] = [
+static OWN: [Table; 5] = [
     // A decision that is being carried out: from here on it has one winner.
     Table {
         name: "supervise_claims",
@@ -98,6 +98,16 @@ static OWN: [Table; 4] = [
 )",
         pragma: "PRAGMA main.table_xinfo(supervise_withdrawals)",
         columns: &[("proposal_id", "TEXT"), ("withdrawn_at", "TEXT")],
+    },
+    // When a proposal's last caller was first told that nobody decided in time.
+    Table {
+        name: "supervise_timeouts",
+        sql: "CREATE TABLE supervise_timeouts (
+    proposal_id TEXT PRIMARY KEY,
+    timed_out_at TEXT NOT NULL
+)",
+        pragma: "PRAGMA main.table_xinfo(supervise_timeouts)",
+        columns: &[("proposal_id", "TEXT"), ("timed_out_at", "TEXT")],
     },
 ];
 

@@ -36,6 +36,48 @@ async fn an_identical_ask_joins_under_either_name() {
 }
 
 #[tokio::test]
+async fn a_proposal_has_timed_out_once_nobody_waits_for_it() {
+    let fixture = Fixture::new();
+    let queue = fixture.queue().await;
+    let timed_out = async || {
+        // Jobs run in order, so this sees what was written later.
+        let page = queue.proposal_page().await.unwrap();
+        let all: Vec<bool> = page.proposals.iter().map(|listed| listed.timed_out).collect();
+        let found = queue.proposal_find(&page.proposals[0].proposal.id).await.unwrap();
+        assert_eq!(found[0].listed.timed_out, all[0]);
+        all
+    };
+    let (first, second, other) = (
+        held(&queue, "x").await,
+        held(&queue, "x").await,
+        held(&queue, "y").await,
+    );
+    first.time_out();
+    assert_eq!(timed_out().await, [false, false]);
+    second.time_out();
+    assert_eq!(timed_out().await, [true, false]);
+    // A caller that leaves says nothing of time.
+    drop(other);
+    // Once is enough: whoever asks again and again writes nothing more.
+    let path = fixture.root.queue_db(queue.slug());
+    let mut connection = plain(path).await;
+    sql(
+        &mut connection,
+        "UPDATE supervise_timeouts SET timed_out_at = 'then'",
+    )
+    .await
+    .unwrap();
+    held(&queue, "x").await.time_out();
+    assert_eq!(timed_out().await, [true, false]);
+    let kept = sql(
+        &mut connection,
+        "DELETE FROM supervise_timeouts WHERE timed_out_at = 'then'",
+    )
+    .await;
+    assert_eq!(kept, Ok(1));
+}
+
+#[tokio::test]
 async fn a_late_decision_answers_the_next_identical_ask_once() {
     let fixture = Fixture::new();
     let queue = fixture.queue().await;

@@ -75,6 +75,7 @@ fn name(change: &Change) -> &'static str {
         Change::Joined(_) => "joined",
         Change::Decided(..) => "decided",
         Change::Withdrawn(_) => "withdrawn",
+        Change::TimedOut(_) => "timed-out",
     }
 }
 
@@ -117,6 +118,6 @@ fn paint(change: &Change) -> Paint {
         Change::Decided(_, Some(Status::Rejected)) => Paint::Red,
         Change::Decided(..) => Paint::Green,
         Change::Arrived(_) | Change::Joined(_) => Paint::Yellow,
-        Change::Withdrawn(_) | Change::Appeared(_) | Change::Gone(_) => Paint::Plain,
+        Change::Withdrawn(_) | Change::TimedOut(_) | Change::Appeared(_) | Change::Gone(_) => Paint::Plain,
     }
 }

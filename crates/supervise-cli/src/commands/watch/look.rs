@@ -24,6 +24,8 @@ pub(super) enum Change {
     /// Without a status: answered in a form that can't be read.
     Decided(Item, Option<Status>),
     Withdrawn(Item),
+    /// Everybody who waited for it was told that nobody decided in time. It can still be decided.
+    TimedOut(Item),
 }
 
 impl Change {
@@ -31,7 +33,7 @@ impl Change {
         match self {
             Change::Appeared(slug) | Change::Gone(slug) => slug,
             Change::Arrived(item) | Change::Joined(item) | Change::Withdrawn(item) => &item.slug,
-            Change::Decided(item, _) => &item.slug,
+            Change::Decided(item, _) | Change::TimedOut(item) => &item.slug,
         }
     }
 
@@ -39,7 +41,7 @@ impl Change {
         match self {
             Change::Appeared(_) | Change::Gone(_) => None,
             Change::Arrived(item) | Change::Joined(item) | Change::Withdrawn(item) => Some(item),
-            Change::Decided(item, _) => Some(item),
+            Change::Decided(item, _) | Change::TimedOut(item) => Some(item),
         }
     }
 
@@ -93,13 +95,8 @@ impl Look {
             if known.is_none() {
                 changes.push(Change::Appeared(slug.clone()));
             }
-            changes.extend(pending.iter().filter_map(|(key, item)| {
-                match known.and_then(|known| known.get(key)) {
-                    None => Some(Change::Arrived(item.clone())),
-                    Some(old) if old.joined < item.joined => Some(Change::Joined(item.clone())),
-                    Some(_) => None,
-                }
-            }));
+            let news = |(key, item)| news(known.and_then(|known| known.get(key)), item);
+            changes.extend(pending.iter().flat_map(news));
         }
         for (slug, known) in before {
             match self.bottles.get(&slug) {
@@ -155,6 +152,20 @@ fn key(item: &Item) -> Key {
         proposal.id.clone(),
         item.digest.to_string(),
     )
+}
+
+/// What happened to a proposal that is pending, seen from how it was before.
+fn news(before: Option<&Item>, now: &Item) -> Vec<Change> {
+    let mut news = Vec::new();
+    match before {
+        None => news.push(Change::Arrived(now.clone())),
+        Some(before) if before.joined < now.joined => news.push(Change::Joined(now.clone())),
+        Some(_) => {}
+    }
+    if now.timed_out && before.is_none_or(|before| !before.timed_out) {
+        news.push(Change::TimedOut(now.clone()));
+    }
+    news
 }
 
 /// How proposals that are no longer pending came to their end.
