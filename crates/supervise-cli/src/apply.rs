@@ -2,7 +2,9 @@
 
 mod carry;
 mod command;
+mod confirm;
 mod effect;
+mod introspect;
 mod live;
 mod target;
 
@@ -10,8 +12,10 @@ use std::path::PathBuf;
 
 use supervise_core::{Merged, Proposal, Route, Routes, Slug, Tool, merge, render_diff};
 
-pub(crate) use carry::{Failed, Rolled, roll_back, run_again};
+pub(crate) use carry::{Failed, Rolled, put_in_force, roll_back, run_again};
+pub(crate) use confirm::{Expected, LiveCheck};
 pub(crate) use effect::{Effect, FileChange, FileKind};
+pub(crate) use introspect::Introspection;
 pub(crate) use live::{LiveFile, Preview};
 pub(crate) use target::{Live, Target};
 
@@ -24,10 +28,27 @@ pub(crate) enum Plan {
     /// Nothing is configured for the tool.
     Nothing,
     /// Everything asked for is there already.
-    Already(PathBuf),
+    Already(Already),
     Change(Job),
     /// What is there can't be changed. Nothing was touched.
     Refused(String),
+}
+
+/// A file that has everything asked for.
+#[derive(Debug)]
+pub(crate) struct Already {
+    pub(crate) path: PathBuf,
+    check: Option<LiveCheck>,
+}
+
+impl Already {
+    /// The file has it; the proxy that reads the file must have it too, where it can be asked.
+    pub(crate) async fn confirm(&self, session: &Session<'_>) -> Result<(), String> {
+        match &self.check {
+            Some(check) => check.confirm(session).await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// A change with its file at hand; the file's directory stays locked until this is dropped.
@@ -85,6 +106,7 @@ struct Wanted {
     kind: FileKind,
     path: PathBuf,
     command: Vec<String>,
+    introspection: Option<Introspection>,
 }
 
 fn wanted(config: &Config, places: Places<'_>, tool: Tool) -> Option<Wanted> {
@@ -93,11 +115,13 @@ fn wanted(config: &Config, places: Places<'_>, tool: Tool) -> Option<Wanted> {
             kind: FileKind::Routes,
             path: places.path(&egress.routes_file),
             command: places.command(&egress.reload),
+            introspection: places.introspection(egress),
         }),
         Tool::CapabilityBlock => config.capability.as_ref().map(|capability| Wanted {
             kind: FileKind::Dockerfile,
             path: places.path(&capability.dockerfile),
             command: places.command(&capability.rebuild),
+            introspection: None,
         }),
         Tool::ListEgressRoutes | Tool::GitleaksAllow | Tool::EgressTokenAllow => None,
     }
@@ -116,8 +140,12 @@ async fn plan_file(wanted: Wanted, text: &str) -> Result<Plan, String> {
         // An equal Dockerfile is still built: nobody knows what the image was built from.
         FileKind::Dockerfile => Some(text.to_owned()),
     };
+    let check = wanted
+        .introspection
+        .map(|introspection| LiveCheck::new(introspection, Expected::asked(text)));
     let Some(after) = after else {
-        return Ok(Plan::Already(wanted.path));
+        let path = wanted.path;
+        return Ok(Plan::Already(Already { path, check }));
     };
     let change = FileChange {
         kind: wanted.kind,
@@ -125,6 +153,7 @@ async fn plan_file(wanted: Wanted, text: &str) -> Result<Plan, String> {
         before: before.as_ref().map(|live| live.text.clone()),
         after,
         command: wanted.command,
+        check,
     };
     change.check_size()?;
     Ok(Plan::Change(Job {

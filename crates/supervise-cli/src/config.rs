@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use supervise_core::{Root, Slug};
 
+use crate::apply::Introspection;
 use crate::error::CliError;
 
 /// The whole file; without one nothing is configured.
@@ -27,6 +28,10 @@ pub(crate) struct Config {
 pub(crate) struct Egress {
     pub(crate) routes_file: String,
     pub(crate) reload: Vec<String>,
+    /// Where the proxy says what it lets through.
+    pub(crate) introspect: Option<String>,
+    /// The forward proxy behind which that address is found.
+    pub(crate) proxy: Option<String>,
 }
 
 /// Which Dockerfile is replaced, and what builds it again.
@@ -77,6 +82,13 @@ impl Places<'_> {
                 .into_owned();
         }
         command
+    }
+
+    /// Where to ask the egress proxy, as configured.
+    pub(crate) fn introspection(self, egress: &Egress) -> Option<Introspection> {
+        let url = self.filled(egress.introspect.as_deref()?);
+        let proxy = egress.proxy.as_deref().map(|proxy| self.filled(proxy));
+        Some(Introspection { url, proxy })
     }
 
     fn filled(self, written: &str) -> String {

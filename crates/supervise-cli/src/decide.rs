@@ -89,11 +89,17 @@ impl Desk<'_> {
         let ui = self.session.ui;
         let failed = match plan {
             Plan::Nothing => return Ok(intended.audit(false).await?),
-            Plan::Already(path) => {
-                let path = SafeLine::new(&path.to_string_lossy());
-                ui.say(&[line!["already allowed by ", path, ": nothing to write"]]);
-                return Ok(intended.audit(true).await?);
-            }
+            Plan::Already(already) => match already.confirm(self.session).await {
+                Ok(()) => {
+                    let path = SafeLine::new(&already.path.to_string_lossy());
+                    ui.say(&[line!["already allowed by ", path, ": nothing to write"]]);
+                    return Ok(intended.audit(true).await?);
+                }
+                Err(why) => Failed {
+                    why,
+                    rolled: Rolled::Back,
+                },
+            },
             Plan::Refused(why) => Failed {
                 why,
                 rolled: Rolled::Back,

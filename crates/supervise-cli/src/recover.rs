@@ -6,7 +6,9 @@ use std::sync::Arc;
 use supervise_core::SafeLine;
 use supervise_store::{BottleLock, DecisionError, Host, Intended, Queue, RecoveredAs, StoreError};
 
-use crate::apply::{Effect, Failed, FileChange, FileKind, Rolled, Target, roll_back, run_again};
+use crate::apply::{
+    Effect, Failed, FileChange, FileKind, Rolled, Target, put_in_force, roll_back, run_again,
+};
 use crate::error::CliError;
 use crate::inbox::{self, Inbox, Place};
 use crate::session::Session;
@@ -158,7 +160,7 @@ async fn finish(
     target: &Target,
 ) -> Result<RecoveredAs, DecisionError> {
     let why = if intended.is_answerable() {
-        match run_again(session, change).await {
+        match put_in_force(session, change).await {
             Ok(()) => {
                 let decided = intended.audit(true).await?.answer().await?;
                 return Ok(RecoveredAs::Finished(decided.status));

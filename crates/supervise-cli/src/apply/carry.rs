@@ -34,7 +34,7 @@ impl Job {
         if let Err(why) = target.replace(self.before.as_ref(), Some(&change.after)) {
             return Err(put_back(change, target, why));
         }
-        match run(session, change, OnSignal::Stop).await {
+        match put_in_force(session, change).await {
             Ok(()) => Ok(()),
             Err(why) => Err(roll_back(session, change, target, why).await),
         }
@@ -60,7 +60,16 @@ pub(crate) async fn roll_back(
     failed
 }
 
-/// After a crash: the file stands, its command may or may not have run.
+/// Runs the command of a file that stands, and hears from the proxy itself that it is in force.
+pub(crate) async fn put_in_force(session: &Session<'_>, change: &FileChange) -> Result<(), String> {
+    run(session, change, OnSignal::Stop).await?;
+    match &change.check {
+        Some(check) => check.confirm(session).await,
+        None => Ok(()),
+    }
+}
+
+/// After a crash: the file is as it was, but its command may not have run since.
 pub(crate) async fn run_again(session: &Session<'_>, change: &FileChange) -> Result<(), String> {
     run(session, change, OnSignal::Stop).await
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::confirm::LiveCheck;
+
 /// What the store keeps for one decision; file and command both, since the configuration may change meanwhile.
 const MAX_BYTES: usize = 4 << 20;
 const RELOAD_LIMIT: Duration = Duration::from_secs(30);
@@ -32,6 +34,9 @@ pub(crate) struct FileChange {
     pub(crate) before: Option<String>,
     pub(crate) after: String,
     pub(crate) command: Vec<String>,
+    /// What the proxy itself must say afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) check: Option<LiveCheck>,
 }
 
 /// Which file, which decides how long its command may take.

@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::str::FromStr as _;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use supervise_core::SafeLine;
+use supervise_core::{Root, SafeLine, Slug};
 
-use super::Config;
+use super::{Config, Egress, Places};
 use crate::error::CliError;
 use crate::ui::{Line, line};
 
@@ -78,7 +79,20 @@ fn check(config: &Config) -> Result<(), &'static str> {
             return Err("a command must be a list that begins with a program");
         }
     }
-    Ok(())
+    config.egress.as_ref().map_or(Ok(()), check_introspection)
+}
+
+/// What can't be asked must not be found out in the middle of a decision.
+fn check_introspection(egress: &Egress) -> Result<(), &'static str> {
+    if egress.introspect.is_none() && egress.proxy.is_some() {
+        return Err("'proxy' says how 'introspect' is reached, which is missing");
+    }
+    let (root, slug) = (Root::new("/root"), Slug::from_str("slug"));
+    let places = slug.as_ref().map(|slug| Places { root: &root, slug });
+    match places.map(|places| places.introspection(egress)) {
+        Ok(Some(introspection)) => introspection.check(),
+        _ => Ok(()),
+    }
 }
 
 fn refused(path: &Path, why: Line) -> CliError {

@@ -4,6 +4,7 @@ mod bottle;
 mod card;
 mod config;
 mod crash;
+mod live;
 mod race;
 
 use std::fs;

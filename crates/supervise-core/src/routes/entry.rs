@@ -37,7 +37,7 @@ pub struct RouteEntry {
     /// The credential the proxy adds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<RouteAuth>,
-    /// 1-based line of the file in which it begins.
+    /// 1-based line of the file in which it begins; 0 for one in no file.
     pub line: usize,
 }
 
@@ -90,6 +90,22 @@ impl Routes {
 }
 
 impl RouteEntry {
+    /// A route that stands in no file, such as one that a proxy names.
+    pub fn new(written_host: &str, path_allowlist: Vec<String>) -> Self {
+        RouteEntry {
+            host: one_spelling(written_host),
+            written_host: written_host.to_owned(),
+            path_allowlist,
+            auth: None,
+            line: 0,
+        }
+    }
+
+    /// Whether it is the route of `host`, in whatever spelling.
+    pub fn is_for(&self, host: &str) -> bool {
+        self.host == one_spelling(host)
+    }
+
     /// Whether every path of the host is open.
     pub fn is_open(&self) -> bool {
         self.path_allowlist.is_empty()

@@ -23,6 +23,14 @@ fn a_bad_configuration_ends_with_2_and_the_line() {
             "begins with a program",
         ),
         (
+            "[egress]\nroutes_file = \"x\"\nreload = [\"true\"]\nintrospect = \"https://a/b\"\n",
+            "'introspect' must be an http:// address",
+        ),
+        (
+            "[egress]\nroutes_file = \"x\"\nreload = [\"true\"]\nproxy = \"http://a:1\"\n",
+            "'introspect' is reached, which is missing",
+        ),
+        (
             "[egress]\nroutes_file = \"\"\nreload = [\"true\"]\n",
             "must name a file",
         ),
