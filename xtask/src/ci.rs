@@ -1,10 +1,13 @@
 //! `cargo xtask ci`: the steps a change has to pass, in order, up to the first that fails.
 
 mod arrows;
+mod conformance;
 mod ignored;
 pub(crate) mod original;
+mod packages;
 mod python_mcp;
 mod steps;
+mod typescript_mcp;
 
 use std::time::{Duration, Instant};
 

@@ -1,9 +1,14 @@
 //! Finds tests that nobody runs: ignored, and in none of the groups above.
 
-use super::{Missing, Outcome, original, python_mcp};
+use super::{Missing, Outcome, conformance, original, python_mcp, typescript_mcp};
 use crate::command::{self, Failed, cargo};
 
-const GROUPS: &[&str] = &[original::FILTER, python_mcp::FILTER];
+const GROUPS: &[&str] = &[
+    original::FILTER,
+    python_mcp::FILTER,
+    typescript_mcp::FILTER,
+    conformance::FILTER,
+];
 
 pub(super) fn check(_: Missing) -> Result<Outcome, Failed> {
     let listed = command::read(cargo("test").args(["--workspace", "--locked", "--", "--ignored", "--list"]))?;

@@ -1,6 +1,6 @@
 //! The list of steps. A new one is a line here.
 
-use super::{Missing, Outcome, Step, arrows, ignored, original, python_mcp};
+use super::{Missing, Outcome, Step, arrows, conformance, ignored, original, python_mcp, typescript_mcp};
 use crate::command::{self, Failed, cargo};
 use crate::test;
 
@@ -41,6 +41,14 @@ pub(super) const WITH_PACKAGES: &[Step] = &[
     Step {
         name: "python-mcp",
         run: python_mcp::check,
+    },
+    Step {
+        name: "typescript-mcp",
+        run: typescript_mcp::check,
+    },
+    Step {
+        name: "conformance",
+        run: conformance::check,
     },
     Step {
         name: "ignored",
