@@ -168,6 +168,20 @@ impl Server {
         }
     }
 
+    /// Waits until so many proposals are pending and so many calls wait for them.
+    pub(crate) async fn crowd(&self, proposals: usize, callers: usize) -> Vec<Listed> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let pending = self.pending(proposals).await;
+            let joined: u64 = pending.iter().map(|one| one.joined).sum();
+            if joined == (callers - proposals) as u64 {
+                return pending;
+            }
+            assert!(Instant::now() < deadline, "{joined} calls joined");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Waits for the one pending proposal and decides it.
     pub(crate) async fn decide(&self, verdict: Verdict, notes: &str) -> String {
         let id = self.pending(1).await[0].proposal.id.clone();

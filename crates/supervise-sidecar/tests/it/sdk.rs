@@ -188,13 +188,8 @@ async fn crowd(sdk: &Sdk) {
     for _ in 0..10 {
         agent.calls("egress-allow").await;
     }
-    let mut open = server.pending(6).await;
-    while open.iter().map(|one| one.joined).sum::<u64>() < 4 {
-        sleep(Duration::from_millis(5)).await;
-        open = server.pending(6).await;
-    }
     let mut expected = Vec::new();
-    for listed in &open {
+    for listed in &server.crowd(6, 10).await {
         let id = &listed.proposal.id;
         server.bottle.decide(id, Verdict::Approve, "").await;
         let callers = usize::try_from(listed.joined).unwrap() + 1;
