@@ -10,6 +10,9 @@ use supervise_core::{Root, Slug};
 use crate::apply::Introspection;
 use crate::error::CliError;
 
+/// What a notification says; it stands in arguments only.
+const SUMMARY: &str = "{summary}";
+
 /// The whole file; without one nothing is configured.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,8 +21,7 @@ pub(crate) struct Config {
     pub(crate) operator: Option<String>,
     pub(crate) egress: Option<Egress>,
     pub(crate) capability: Option<Capability>,
-    #[serde(rename = "notify")]
-    _notify: Option<Notify>,
+    pub(crate) notify: Option<Notification>,
 }
 
 /// Where routes are written, and what makes the proxy read them again.
@@ -42,12 +44,11 @@ pub(crate) struct Capability {
     pub(crate) rebuild: Vec<String>,
 }
 
-/// Checked, so that a file written today is good tomorrow; nothing is run yet.
+/// What is run when a proposal arrives. Beside the others `{summary}` stands for its bottle, tool and host.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Notify {
-    #[serde(rename = "command")]
-    _command: Vec<String>,
+pub(crate) struct Notification {
+    pub(crate) command: Vec<String>,
 }
 
 impl Config {
@@ -72,7 +73,19 @@ impl Places<'_> {
 
     /// A command of the file. A program named by a relative path lies under the root.
     pub(crate) fn command(self, written: &[String]) -> Vec<String> {
-        let mut command: Vec<String> = written.iter().map(|part| self.filled(part)).collect();
+        self.rooted(written.iter().map(|part| self.filled(part)).collect())
+    }
+
+    /// The command of a notification. What is filled in is not looked through again.
+    pub(crate) fn notification(self, written: &[String], summary: &str) -> Vec<String> {
+        let filled = |part: &String| {
+            let pieces: Vec<String> = part.split(SUMMARY).map(|piece| self.filled(piece)).collect();
+            pieces.join(summary)
+        };
+        self.rooted(written.iter().map(filled).collect())
+    }
+
+    fn rooted(self, mut command: Vec<String>) -> Vec<String> {
         if let Some(program) = command.first_mut().filter(|program| program.contains('/')) {
             *program = self
                 .root
@@ -96,5 +109,28 @@ impl Places<'_> {
         written
             .replace("{slug}", self.slug.as_str())
             .replace("{root}", &self.root.path().to_string_lossy())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notification_is_filled_once_and_never_begins_like_an_option() {
+        let (root, slug) = (Root::new("/a/{summary}{slug}"), "dev".parse().unwrap());
+        let places = Places {
+            root: &root,
+            slug: &slug,
+        };
+        let written = ["bin/tell", "{summary}", "{slug}: {summary}!", "--root={root}"].map(str::to_owned);
+        let filled = places.notification(&written, "dev: {root} {slug}");
+        let wanted = [
+            "/a/{summary}{slug}/bin/tell",
+            "dev: {root} {slug}",
+            "dev: dev: {root} {slug}!",
+            "--root=/a/{summary}{slug}",
+        ];
+        assert_eq!(filled, wanted);
     }
 }

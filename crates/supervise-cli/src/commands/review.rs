@@ -13,6 +13,7 @@ use crate::decide::Decision;
 use crate::desk::Desk;
 use crate::error::{CliError, Exit, Kind};
 use crate::inbox::{self, Inbox, Item};
+use crate::notify;
 use crate::pager;
 use crate::prompt::{self, Choice, Page, YesOrNo};
 use crate::recover;
@@ -61,6 +62,13 @@ pub(crate) enum Step {
 pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliError> {
     let hint = "use `supervise list`, then `supervise approve` or `supervise reject`";
     session.require_operator("review asks about each proposal", hint)?;
+    if args.follow {
+        return notify::beside(session, review(args, session)).await;
+    }
+    review(args, session).await
+}
+
+async fn review(args: Args, session: &Session<'_>) -> Result<Exit, CliError> {
     let mut review = Review {
         seen: HashSet::new(),
         told: HashSet::new(),

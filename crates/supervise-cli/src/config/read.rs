@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use supervise_core::{Root, SafeLine, Slug};
 
-use super::{Config, Egress, Places};
+use super::{Config, Egress, Places, SUMMARY};
 use crate::error::CliError;
 use crate::ui::{Line, line};
 
@@ -70,10 +70,18 @@ fn check(config: &Config) -> Result<(), &'static str> {
         .capability
         .as_ref()
         .map(|own| (&own.dockerfile, &own.rebuild));
-    for (path, command) in egress.into_iter().chain(capability) {
-        if path.is_empty() || path.ends_with('/') || path.contains('\0') {
-            return Err("a file's path must name a file");
-        }
+    let files = || egress.into_iter().chain(capability);
+    if files().any(|(path, _)| path.is_empty() || path.ends_with('/') || path.contains('\0')) {
+        return Err("a file's path must name a file");
+    }
+    let notify = config.notify.as_ref().map(|notify| &notify.command);
+    if notify
+        .and_then(|command| command.first())
+        .is_some_and(|program| program.contains(SUMMARY))
+    {
+        return Err("what an agent asks for can't name the program: no {summary} there");
+    }
+    for command in files().map(|(_, command)| command).chain(notify) {
         let program = command.first();
         if program.is_none_or(String::is_empty) || command.iter().any(|part| part.contains('\0')) {
             return Err("a command must be a list that begins with a program");

@@ -17,6 +17,7 @@ mod doctor;
 mod effects;
 mod escapes;
 mod exit_codes;
+mod hooks;
 mod ids;
 mod list;
 mod modify;

@@ -1,11 +1,12 @@
 //! An event as scripts and hooks read it, and as a line.
 
 use serde::Serialize;
-use supervise_core::{Route, SafeLine, Status, Tool, now_timestamp};
+use supervise_core::{SafeLine, Status, Tool, now_timestamp};
 
-use super::look::Change;
 use crate::id::reference;
 use crate::inbox::Item;
+use crate::look::Change;
+use crate::notify::{host, subject};
 use crate::render::list::what;
 use crate::ui::{Line, Paint, line};
 
@@ -44,7 +45,7 @@ impl<'a> Event<'a> {
             event: name(change),
             at: now_timestamp(),
             bottle_slug: change.slug().as_str(),
-            summary: summary(change, about.as_ref()),
+            summary: summary(change),
             about,
         }
     }
@@ -53,13 +54,10 @@ impl<'a> Event<'a> {
 impl<'a> About<'a> {
     fn new(item: &'a Item, status: Option<Status>) -> Self {
         let proposal = &item.proposal;
-        let route = Route::from_payload(&proposal.proposed_file).ok();
         About {
             id: &proposal.id,
             tool: proposal.tool,
-            host: route
-                .filter(|_| proposal.tool.asks_route())
-                .map(|route| route.host().to_owned()),
+            host: host(proposal),
             digest: item.digest.to_string(),
             joined: item.joined,
             status,
@@ -79,12 +77,9 @@ fn name(change: &Change) -> &'static str {
     }
 }
 
-fn summary(change: &Change, about: Option<&About<'_>>) -> String {
+fn summary(change: &Change) -> String {
     let what = change.status().map_or(name(change), Status::name);
-    let subject = about.map(|about| match &about.host {
-        Some(host) => format!(", {} for {}", about.tool, SafeLine::new(host)),
-        None => format!(", {}", about.tool),
-    });
+    let subject = change.item().map(|item| format!(", {}", subject(&item.proposal)));
     format!("{}: {what}{}", change.slug(), subject.unwrap_or_default())
 }
 

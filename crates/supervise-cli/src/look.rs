@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Something that happened.
 #[derive(Debug)]
-pub(super) enum Change {
+pub(crate) enum Change {
     Appeared(Slug),
     Gone(Slug),
     Arrived(Item),
@@ -29,7 +29,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) fn slug(&self) -> &Slug {
+    pub(crate) fn slug(&self) -> &Slug {
         match self {
             Change::Appeared(slug) | Change::Gone(slug) => slug,
             Change::Arrived(item) | Change::Joined(item) | Change::Withdrawn(item) => &item.slug,
@@ -37,7 +37,7 @@ impl Change {
         }
     }
 
-    pub(super) fn item(&self) -> Option<&Item> {
+    pub(crate) fn item(&self) -> Option<&Item> {
         match self {
             Change::Appeared(_) | Change::Gone(_) => None,
             Change::Arrived(item) | Change::Joined(item) | Change::Withdrawn(item) => Some(item),
@@ -45,7 +45,7 @@ impl Change {
         }
     }
 
-    pub(super) fn status(&self) -> Option<Status> {
+    pub(crate) fn status(&self) -> Option<Status> {
         match self {
             Change::Decided(_, status) => *status,
             _ => None,
@@ -60,21 +60,22 @@ type Key = (String, String, String);
 
 /// What was there when it was last looked at.
 #[derive(Debug, Default)]
-pub(super) struct Look {
+pub(crate) struct Look {
     bottles: BTreeMap<Slug, Pending>,
     told: HashSet<String>,
+    troubles: Vec<Line>,
 }
 
 impl Look {
     /// The first look, which has nothing to be compared with. A bottle that was named must be there.
-    pub(super) async fn first(session: &Session<'_>) -> Result<Look, CliError> {
+    pub(crate) async fn first(session: &Session<'_>) -> Result<Look, CliError> {
         inbox::places(session)?;
         let mut look = Look::default();
         look.bottles = look.read(session).await?;
         Ok(look)
     }
 
-    pub(super) fn summary(&self) -> Line {
+    pub(crate) fn summary(&self) -> Line {
         let pending: usize = self.bottles.values().map(BTreeMap::len).sum();
         line![
             "watching; ",
@@ -85,8 +86,13 @@ impl Look {
         ]
     }
 
+    /// What can't be read, each thing once.
+    pub(crate) fn troubles(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.troubles)
+    }
+
     /// Looks again and tells what happened since.
-    pub(super) async fn again(&mut self, session: &Session<'_>) -> Result<Vec<Change>, CliError> {
+    pub(crate) async fn again(&mut self, session: &Session<'_>) -> Result<Vec<Change>, CliError> {
         let now = self.read(session).await?;
         let before = std::mem::replace(&mut self.bottles, now);
         let mut changes = Vec::new();
@@ -113,9 +119,7 @@ impl Look {
     /// A bottle that can't be read just now is taken to be as it was.
     async fn read(&mut self, session: &Session<'_>) -> Result<BTreeMap<Slug, Pending>, CliError> {
         let (places, troubles) = inbox::places_now(session)?;
-        troubles
-            .into_iter()
-            .for_each(|trouble| self.tell(session, trouble));
+        troubles.into_iter().for_each(|trouble| self.note(trouble));
         let read = |place: Place| async move {
             let page = inbox::page(&place).await;
             (place.slug, page)
@@ -129,7 +133,7 @@ impl Look {
                 }
                 Err(error) if error.is_gone() => continue,
                 Err(error) => {
-                    self.tell(session, line![&slug, ": ", SafeLine::new(&error.to_string())]);
+                    self.note(line![&slug, ": ", SafeLine::new(&error.to_string())]);
                     self.bottles.get(&slug).cloned().unwrap_or_default()
                 }
             };
@@ -138,9 +142,9 @@ impl Look {
         Ok(bottles)
     }
 
-    fn tell(&mut self, session: &Session<'_>, trouble: Line) {
+    fn note(&mut self, trouble: Line) {
         if self.told.insert(trouble.plain()) {
-            session.ui.warn(trouble);
+            self.troubles.push(trouble);
         }
     }
 }
