@@ -2,7 +2,9 @@
 //! audit, answer.
 
 use supervise_core::{Proposal, SafeLine};
-use supervise_store::{Audited, Decided, DecisionError, DecisionRequest, Intended, StoreError, Verdict};
+use supervise_store::{
+    Audited, Decided, DecisionError, DecisionRequest, Intended, Sticky, StoreError, Verdict,
+};
 
 use crate::apply::{self, Effect, Failed, LiveFile, Plan, Rolled};
 use crate::bind::{UNREADABLE, already};
@@ -45,6 +47,7 @@ impl Desk<'_> {
             digest: item.digest,
             verdict: decision.verdict.clone(),
             notes: decision.notes,
+            sticky: Sticky::NONE,
             operator: operator::signature(config),
             via: decision.via.to_owned(),
         };

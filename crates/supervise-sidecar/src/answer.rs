@@ -2,7 +2,7 @@
 
 use supervise_core::Status;
 use supervise_store as store;
-use supervise_store::{Limit, Undelivered};
+use supervise_store::{Limit, Refusal, Undelivered};
 
 const MODIFIED: &str = "The operator changed the proposal; what counts is the final config below.";
 const CHECK_INSTEAD: &str =
@@ -66,6 +66,25 @@ pub(crate) fn decided(answer: &store::Answer) -> Answer {
         text,
         is_error: response.status == Status::Rejected,
     }
+}
+
+/// The operator has refused the same before. Only decisions of our own program stick, so it says what that said.
+pub(crate) fn refused_before(refusal: &Refusal) -> Answer {
+    let mut text = "status: rejected\n".to_owned();
+    if !refusal.notes.is_empty() {
+        line(&mut text, &format!("notes: {}", refusal.notes));
+    }
+    line(&mut text, "applied: no");
+    let until = &refusal.until;
+    line(
+        &mut text,
+        &format!(
+            "The operator has refused exactly this already and was not asked again; until {until} the same request \
+             gets this answer at once. Ask for something else, or for less: a changed request is a new question."
+        ),
+    );
+    text.push_str(&proposal_line(&refusal.id));
+    Answer::error(text)
 }
 
 /// Nobody has decided.
@@ -207,6 +226,25 @@ mod tests {
                 .text
                 .ends_with(&format!("final config:\na\nproposal: {ID}"))
         );
+    }
+
+    #[test]
+    fn a_refusal_is_repeated_with_its_end() {
+        let refusal = |notes: &str| Refusal {
+            id: ID.to_owned(),
+            notes: notes.to_owned(),
+            until: "2026-11-21T12:00:00.000000+00:00".to_owned(),
+        };
+        let answer = refused_before(&refusal("use the mirror"));
+        assert!(answer.is_error);
+        let lines: Vec<_> = answer.text.lines().collect();
+        assert_eq!(
+            lines[..3],
+            ["status: rejected", "notes: use the mirror", "applied: no"]
+        );
+        assert!(lines[3].contains("already") && lines[3].contains("2026-11-21T12:00:00.000000+00:00"));
+        assert_eq!(lines[4..], [format!("proposal: {ID}")]);
+        assert!(!refused_before(&refusal("")).text.contains("notes:"));
     }
 
     #[test]

@@ -131,6 +131,7 @@ impl Run {
             let heard = queue.proposal_ask(ask, limits).await.map(|asked| match asked {
                 Asked::Held(hold) => Heard::Held(guard(hold)),
                 Asked::Decided(delivery) => Heard::Decided(delivery),
+                Asked::RefusedBefore(refusal) => Heard::Answered(answer::refused_before(&refusal)),
                 Asked::Refused(limit) => Heard::Answered(answer::refused(&limit)),
             });
             // Nobody there any more: dropping it is the guard's business.

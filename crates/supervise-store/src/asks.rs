@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::hold::{Answer, Delivery, Entrance, Hold};
 use crate::limits::{Limit, Limits, reached};
 use crate::queue::Queue;
+use crate::refusals::{self, Refusal};
 use crate::row::{self, ANSWER_COLUMNS, Answered, MAX_TEXT_BYTES, parse_id};
 
 /// What became of an ask.
@@ -21,6 +22,8 @@ pub enum Asked {
     Held(Hold),
     /// An identical ask was decided after its caller had gone; this is that decision.
     Decided(Delivery),
+    /// An identical ask was rejected, and that still sticks; nothing was stored.
+    RefusedBefore(Refusal),
     /// A limit was reached; nothing was stored.
     Refused(Limit),
 }
@@ -60,7 +63,7 @@ pub(crate) enum Seen {
 
 impl Queue {
     /// Queues what an agent asks for, or joins the pending proposal with the same payload, or hands out the
-    /// decision on one whose caller has gone. Returns after the commit.
+    /// decision on one whose caller has gone, or the rejection that still sticks. Returns after the commit.
     pub async fn proposal_ask(&self, ask: Ask, limits: Limits) -> Result<Asked, StoreError> {
         let proposal = Proposal::new(self.slug(), ask.tool, ask.proposed_file, ask.justification);
         let queue = self.clone();
@@ -123,6 +126,9 @@ async fn open_or_join(
             return Ok(Asked::Held(Hold::new(&queue, id, Entrance::Joined)));
         }
         None => {}
+    }
+    if let Some(refusal) = refusals::standing(connection, &proposal).await? {
+        return Ok(Asked::RefusedBefore(refusal));
     }
     if let Some(limit) = reached(connection, &queue, &proposal, limits).await? {
         return Ok(Asked::Refused(limit));

@@ -11,6 +11,7 @@ use crate::found::{self, State};
 use crate::hold::Answer;
 use crate::intents::{AuditedAs, Intent};
 use crate::queue::Queue;
+use crate::refusals;
 
 impl Queue {
     /// One transaction: still pending, digest as shown, the claim.
@@ -42,12 +43,17 @@ impl Queue {
             .await
     }
 
-    /// One transaction: the claim goes, the response and its outcome come.
-    pub(crate) async fn answer(&self, intent: &Intent, audited: AuditedAs) -> Result<(), StoreError> {
+    /// One transaction: the claim goes, the response and its outcome come, and with a rejection its refusal. Says
+    /// until when that sticks.
+    pub(crate) async fn answer(
+        &self,
+        intent: &Intent,
+        audited: AuditedAs,
+    ) -> Result<Option<String>, StoreError> {
         let (intent, queue) = (intent.clone(), self.clone());
         let given = Arc::new(intent.answer(audited));
         // Our own commits don't move the data version: callers held through this very handle are told here.
-        let then = move |_: &()| queue.holds().decided(&given);
+        let then = move |_: &Option<String>| queue.holds().decided(&given);
         self.db()
             .write_then(
                 move |connection| Box::pin(answer(connection, intent, audited)),
@@ -114,7 +120,23 @@ async fn claim(
     }
 }
 
-async fn answer(connection: &mut Connection, intent: Intent, audited: AuditedAs) -> Result<(), StoreError> {
+async fn answer(
+    connection: &mut Connection,
+    intent: Intent,
+    audited: AuditedAs,
+) -> Result<Option<String>, StoreError> {
+    respond(connection, &intent, audited).await?;
+    let Intent {
+        proposal,
+        status,
+        notes,
+        sticky,
+        ..
+    } = intent;
+    refusals::record(connection, &proposal, status, &notes, sticky).await
+}
+
+async fn respond(connection: &mut Connection, intent: &Intent, audited: AuditedAs) -> Result<(), StoreError> {
     let release = "DELETE FROM supervise_claims WHERE token = ?";
     sqlx::query(release)
         .bind(&intent.token)
@@ -131,10 +153,10 @@ async fn answer(connection: &mut Connection, intent: Intent, audited: AuditedAs)
         "INSERT INTO supervise_responses (proposal_id, status, notes, final_file) VALUES (?1, ?2, ?3, ?4)
         RETURNING proposal_id = ?1 AND status = ?2 AND notes = ?3 AND final_file IS ?4 AND archived = 0";
     let same: bool = sqlx::query_scalar(respond)
-        .bind(intent.proposal.id)
+        .bind(&intent.proposal.id)
         .bind(intent.status.name())
-        .bind(intent.notes)
-        .bind(intent.final_file)
+        .bind(&intent.notes)
+        .bind(&intent.final_file)
         .fetch_one(&mut connection.sql)
         .await?;
     if same {

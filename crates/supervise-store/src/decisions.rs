@@ -10,6 +10,7 @@ use crate::host::Host;
 use crate::intents::{AuditedAs, Intent};
 use crate::lock::BottleLock;
 use crate::queue::Queue;
+use crate::refusals::Sticky;
 
 /// What the operator wants, bound to what was on the screen.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct DecisionRequest {
     pub verdict: Verdict,
     /// The operator's words to the agent.
     pub notes: String,
+    /// How long an identical ask counts as refused, if this is a rejection.
+    pub sticky: Sticky,
     /// Who decides.
     pub operator: String,
     /// With which command.
@@ -118,6 +121,8 @@ pub struct Decided {
     pub applied: bool,
     /// Its audit entry.
     pub audit_id: i64,
+    /// Until when an identical ask counts as refused, as [`supervise_core::format_timestamp`] spells it.
+    pub refused_until: Option<String>,
 }
 
 impl Host {
@@ -173,6 +178,7 @@ impl Claimed {
             digest: request.digest.to_string(),
             status: request.verdict.status(),
             notes: request.notes,
+            sticky: request.sticky,
             final_file: request.verdict.final_file(&proposal),
             proposal,
             diff,
@@ -320,10 +326,13 @@ impl Audited {
             mut intent,
             audited,
         } = self;
-        if let Err(error) = course.queue.answer(&intent, audited).await {
-            intent.audited = Some(audited);
-            return Err(course.give_up(&intent, error).await);
-        }
+        let refused_until = match course.queue.answer(&intent, audited).await {
+            Ok(refused_until) => refused_until,
+            Err(error) => {
+                intent.audited = Some(audited);
+                return Err(course.give_up(&intent, error).await);
+            }
+        };
         course.queue.ring();
         // The decision stands; an intent left behind is cleared by the next to take the lock.
         let _ = course.host.intent_delete(&intent.token).await;
@@ -333,6 +342,7 @@ impl Audited {
             status: intent.status,
             applied: audited.applied,
             audit_id: audited.audit_id,
+            refused_until,
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::audit::{self, AuditOrigin};
 use crate::connection::Connection;
 use crate::error::StoreError;
 use crate::host::Host;
+use crate::refusals::Sticky;
 
 /// Everything that is needed to carry a decision to its end without the operator.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub(crate) struct Intent {
     pub(crate) digest: String,
     pub(crate) status: Status,
     pub(crate) notes: String,
+    /// What becomes of a rejection once it is answered.
+    pub(crate) sticky: Sticky,
     pub(crate) final_file: Option<String>,
     pub(crate) diff: String,
     pub(crate) operator: String,
@@ -144,10 +147,12 @@ impl Host {
 }
 
 async fn delete(sql: &mut SqliteConnection, token: &str) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM supervise_intents WHERE token = ?")
-        .bind(token)
-        .execute(sql)
-        .await?;
+    for statement in [
+        "DELETE FROM supervise_intent_refusals WHERE token = ?",
+        "DELETE FROM supervise_intents WHERE token = ?",
+    ] {
+        sqlx::query(statement).bind(token).execute(&mut *sql).await?;
+    }
     Ok(())
 }
 
@@ -155,6 +160,9 @@ async fn insert(connection: &mut Connection, intent: Intent) -> Result<(), Store
     let query = "INSERT INTO supervise_intents (token, bottle_slug, proposal, digest, status, notes,
         final_file, diff, operator, via, effect) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let proposal = serde_json::to_string(&intent.proposal).map_err(unreadable)?;
+    if intent.sticky != Sticky::NONE {
+        insert_sticky(connection, &intent).await?;
+    }
     sqlx::query(query)
         .bind(intent.token)
         .bind(intent.slug.as_str())
@@ -167,6 +175,16 @@ async fn insert(connection: &mut Connection, intent: Intent) -> Result<(), Store
         .bind(intent.operator)
         .bind(intent.via)
         .bind(intent.effect)
+        .execute(&mut connection.sql)
+        .await?;
+    Ok(())
+}
+
+async fn insert_sticky(connection: &mut Connection, intent: &Intent) -> Result<(), StoreError> {
+    let query = "INSERT INTO supervise_intent_refusals (token, seconds) VALUES (?, ?)";
+    sqlx::query(query)
+        .bind(&intent.token)
+        .bind(intent.sticky.seconds())
         .execute(&mut connection.sql)
         .await?;
     Ok(())
@@ -193,7 +211,8 @@ async fn mark(sql: &mut SqliteConnection, token: &str, audited: AuditedAs) -> Re
 async fn of_bottle(connection: &mut Connection, slug: Slug) -> Result<Vec<Intent>, StoreError> {
     let query =
         "SELECT token, proposal, digest, status, notes, final_file, diff, operator, via, effect, applied,
-        audit_id FROM supervise_intents WHERE bottle_slug = ? ORDER BY rowid";
+        audit_id, (SELECT seconds FROM supervise_intent_refusals r WHERE r.token = supervise_intents.token)
+        FROM supervise_intents WHERE bottle_slug = ? ORDER BY rowid";
     let rows = sqlx::query(query)
         .bind(slug.as_str())
         .fetch_all(&mut connection.sql)
@@ -205,6 +224,7 @@ fn intent(row: &SqliteRow, slug: &Slug) -> Result<Intent, StoreError> {
     let (proposal, status): (String, String) = (row.try_get(1)?, row.try_get(3)?);
     let applied: Option<String> = row.try_get(10)?;
     let audit_id: Option<i64> = row.try_get(11)?;
+    let sticky: Option<u32> = row.try_get(12)?;
     Ok(Intent {
         token: row.try_get(0)?,
         slug: slug.clone(),
@@ -212,6 +232,9 @@ fn intent(row: &SqliteRow, slug: &Slug) -> Result<Intent, StoreError> {
         digest: row.try_get(2)?,
         status: Status::from_name(&status).map_err(unreadable)?,
         notes: row.try_get(4)?,
+        sticky: sticky
+            .and_then(|seconds| Sticky::from_seconds(seconds.into()))
+            .unwrap_or_default(),
         final_file: row.try_get(5)?,
         diff: row.try_get(6)?,
         operator: row.try_get(7)?,

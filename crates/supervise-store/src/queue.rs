@@ -90,8 +90,8 @@ impl Queue {
         }));
         if access == Access::ReadWrite {
             // Housekeeping that can wait must not keep the queue from opening.
-            if let Err(error) = queue.delete_old_withdrawals().await {
-                tracing::warn!(error = %SafeLine::new(&error.to_string()), "old withdrawals were not deleted");
+            if let Err(error) = queue.delete_spent().await {
+                tracing::warn!(error = %SafeLine::new(&error.to_string()), "what has had its time was not deleted");
             }
         }
         Ok(queue)

@@ -107,7 +107,7 @@ impl Host {
         };
         intent.audited = Some(audited);
         match queue.answer(&intent, audited).await {
-            Ok(()) => {
+            Ok(_) => {
                 self.intent_delete(&intent.token).await?;
                 Ok(Some(RecoveredAs::Finished(intent.status)))
             }

@@ -1,4 +1,4 @@
-//! What is deleted, and when: so far only proposals that were withdrawn an hour ago.
+//! What is deleted without being asked for: proposals that were withdrawn an hour ago, refusals that have expired.
 
 use supervise_core::format_timestamp;
 use time::{Duration, OffsetDateTime};
@@ -6,6 +6,7 @@ use time::{Duration, OffsetDateTime};
 use crate::connection::Connection;
 use crate::error::StoreError;
 use crate::queue::Queue;
+use crate::refusals;
 
 const WITHDRAWN_FOR: Duration = Duration::HOUR;
 
@@ -15,28 +16,34 @@ fn withdrawn_before(now: OffsetDateTime) -> String {
 }
 
 impl Queue {
-    pub(crate) async fn delete_old_withdrawals(&self) -> Result<(), StoreError> {
-        let before = withdrawn_before(OffsetDateTime::now_utc());
-        let query = "SELECT count(*) FROM supervise_withdrawals WHERE withdrawn_at < ?";
-        let due = before.clone();
-        let count: i64 = self
+    /// Deletes what has had its time: old withdrawals and refusals that no longer hold.
+    pub(crate) async fn delete_spent(&self) -> Result<(), StoreError> {
+        let now = OffsetDateTime::now_utc();
+        let due = self
             .db()
-            .read(move |connection| {
-                Box::pin(async move {
-                    Ok(sqlx::query_scalar(query)
-                        .bind(due)
-                        .fetch_one(&mut connection.sql)
-                        .await?)
-                })
-            })
+            .read(move |connection| Box::pin(is_due(connection, now)))
             .await?;
-        if count == 0 {
+        if !due {
             return Ok(());
         }
         self.db()
-            .write(move |connection| Box::pin(async move { delete_withdrawn(connection, before).await }))
+            .write(move |connection| {
+                Box::pin(async move {
+                    refusals::delete_spent(connection, now).await?;
+                    delete_withdrawn(connection, withdrawn_before(now)).await
+                })
+            })
             .await
     }
+}
+
+async fn is_due(connection: &mut Connection, now: OffsetDateTime) -> Result<bool, StoreError> {
+    let query = "SELECT EXISTS (SELECT 1 FROM supervise_withdrawals WHERE withdrawn_at < ?)";
+    let withdrawals: bool = sqlx::query_scalar(query)
+        .bind(withdrawn_before(now))
+        .fetch_one(&mut connection.sql)
+        .await?;
+    Ok(withdrawals || refusals::any_spent(connection, now).await?)
 }
 
 /// Deletes by one's own record of the withdrawal; a proposal that isn't archived is kept by its trigger.

@@ -22,6 +22,8 @@ pub(crate) struct Schema {
     shared: &'static [Table],
     /// Tables of ours.
     own: &'static [Table],
+    /// Tables of ours that came later: a file that lacks them is read as before.
+    added: &'static [Table],
     /// Triggers and indices of ours: name and exact text.
     extras: &'static [Extra],
     /// Whether triggers, views and indices of others are refused everywhere or only on our tables.
@@ -53,7 +55,7 @@ struct Extra {
 pub(crate) struct Tables {
     /// The shared ones.
     pub(crate) shared: bool,
-    /// Ours.
+    /// Ours, but for those that came later.
     pub(crate) own: bool,
     /// Everything, triggers and indices too.
     pub(crate) complete: bool,
@@ -80,8 +82,10 @@ impl Schema {
         for object in &objects {
             self.check_object(object, path)?;
         }
-        let tables = || self.shared.iter().chain(self.own);
-        for table in tables().filter(|table| objects.iter().any(|object| object.is_otherwise(table))) {
+        for table in self
+            .tables()
+            .filter(|table| objects.iter().any(|object| object.is_otherwise(table)))
+        {
             check_columns(sql, table, path).await?;
         }
         let all = |tables: &[Table]| tables.iter().all(|table| has(&objects, table.name));
@@ -90,18 +94,14 @@ impl Schema {
         Ok(Tables {
             shared,
             own,
-            complete: shared && own && extras,
+            complete: shared && own && all(self.added) && extras,
         })
     }
 
     /// Creates what is missing, inside the caller's transaction.
     pub(crate) async fn complete(&self, sql: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
         let objects = objects(sql, path).await?;
-        let tables = self
-            .shared
-            .iter()
-            .chain(self.own)
-            .map(|table| (table.name, table.sql));
+        let tables = self.tables().map(|table| (table.name, table.sql));
         let extras = self.extras.iter().map(|extra| (extra.name, extra.sql));
         for (name, statement) in tables.chain(extras) {
             if !has(&objects, name) {
@@ -111,8 +111,12 @@ impl Schema {
         Ok(())
     }
 
+    fn tables(&self) -> impl Iterator<Item = &'static Table> {
+        self.shared.iter().chain(self.own).chain(self.added)
+    }
+
     fn check_object(&self, object: &Object, path: &Path) -> Result<(), StoreError> {
-        let is_ours = |name: &str| self.shared.iter().chain(self.own).any(|table| table.name == name);
+        let is_ours = |name: &str| self.tables().any(|table| table.name == name);
         let foreign = |what: &str| {
             StoreError::refused(
                 path,

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use rustix::process::{Signal, getpid, kill_process};
 use supervise_core::{Proposal, Root, Status, render_diff};
-use supervise_store::{DecisionRequest, Host, Queue, State, Verdict};
+use supervise_store::{DecisionRequest, Host, Queue, State, Sticky, Verdict};
 
 use crate::world::{World, block_on, slug};
 
@@ -75,6 +75,7 @@ async fn decide_until(root: &Root, id: &str, verdict: &str, steps: u8) {
             _ => Verdict::Reject,
         },
         notes: "from the victim".into(),
+        sticky: Sticky::NONE,
         operator: "victim".into(),
         via: "a test".into(),
     };
@@ -195,6 +196,7 @@ fn a_decision_under_way_is_left_alone() {
             digest: proposal.digest(),
             verdict: Verdict::Approve,
             notes: String::new(),
+            sticky: Sticky::NONE,
             operator: "somebody".into(),
             via: "a test".into(),
         };

@@ -248,6 +248,7 @@ async fn withdrawing_while_an_operator_decides_says_so() {
             .digest(),
         verdict: Verdict::Approve,
         notes: String::new(),
+        sticky: supervise_store::Sticky::NONE,
         operator: "ada".to_owned(),
         via: "test".to_owned(),
     };

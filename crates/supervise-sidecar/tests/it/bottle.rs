@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use supervise_core::{Root, Slug, Status};
 use supervise_sidecar::{Config, serve};
-use supervise_store::{DecisionRequest, Host, Listed, Queue, Verdict};
+use supervise_store::{DecisionRequest, Host, Listed, Queue, Sticky, Verdict};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -77,6 +77,16 @@ impl Bottle {
 
     /// Decides as the operator's program does.
     pub(crate) async fn decide(&self, id: &str, verdict: Verdict, notes: &str) -> Status {
+        self.decide_sticking(id, verdict, notes, Sticky::NONE).await
+    }
+
+    /// Rejects as the operator's program does, for so many seconds.
+    pub(crate) async fn refuse(&self, id: &str, notes: &str, seconds: u64) {
+        let sticky = Sticky::from_seconds(seconds).unwrap();
+        self.decide_sticking(id, Verdict::Reject, notes, sticky).await;
+    }
+
+    async fn decide_sticking(&self, id: &str, verdict: Verdict, notes: &str, sticky: Sticky) -> Status {
         let queue = Queue::open(&self.queue_dir(), &self.slug).await.unwrap();
         let host = Host::create(&self.root).await.unwrap();
         let pending = queue.proposal_page().await.unwrap().proposals;
@@ -86,6 +96,7 @@ impl Bottle {
             digest: proposal.expect("no such pending proposal").proposal.digest(),
             verdict,
             notes: notes.to_owned(),
+            sticky,
             operator: "ada".to_owned(),
             via: "test".to_owned(),
         };

@@ -20,5 +20,6 @@ mod rpc;
 mod rules;
 mod sdk;
 mod shutdown;
+mod sticky;
 mod streams;
 mod typescript_mcp;

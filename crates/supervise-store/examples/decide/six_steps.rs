@@ -1,6 +1,6 @@
 //! Deciding through the store, step by step, as the operator's program does when no effect is configured.
 
-use supervise_store::{DecisionRequest, Host, Queue, Verdict};
+use supervise_store::{DecisionRequest, Host, Queue, Sticky, Verdict};
 
 use crate::clock;
 use crate::plain::{self, Plain};
@@ -31,6 +31,7 @@ impl Steps {
             digest: found.listed.proposal.digest(),
             verdict: Verdict::Approve,
             notes: String::new(),
+            sticky: Sticky::NONE,
             operator: "bench".to_owned(),
             via: "decide".to_owned(),
         };

@@ -6,6 +6,7 @@ use super::{Extra, Others, Schema, Table};
 pub(crate) static HOST: Schema = Schema {
     shared: &SHARED,
     own: &OWN,
+    added: &ADDED,
     extras: &EXTRAS,
     others: Others::OnlyBesideOurTables,
 };
@@ -126,6 +127,19 @@ static OWN: [Table; 4] = [
             ("digest", "TEXT"),
             ("shown_at", "TEXT"),
         ],
+    },
+];
+
+static ADDED: [Table; 1] = [
+    // Beside the intent of a rejection: for how many seconds it will stick.
+    Table {
+        name: "supervise_intent_refusals",
+        sql: "CREATE TABLE supervise_intent_refusals (
+    token TEXT PRIMARY KEY,
+    seconds INTEGER NOT NULL
+)",
+        pragma: "PRAGMA main.table_xinfo(supervise_intent_refusals)",
+        columns: &[("token", "TEXT"), ("seconds", "INTEGER")],
     },
 ];
 

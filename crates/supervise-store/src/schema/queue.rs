@@ -8,6 +8,7 @@ use super::{Extra, Others, Schema, Table};
 pub(crate) static QUEUE: Schema = Schema {
     shared: &SHARED,
     own: &OWN,
+    added: &ADDED,
     extras: &EXTRAS,
     others: Others::Refused,
 };
@@ -108,6 +109,29 @@ static OWN: [Table; 5] = [
 )",
         pragma: "PRAGMA main.table_xinfo(supervise_timeouts)",
         columns: &[("proposal_id", "TEXT"), ("timed_out_at", "TEXT")],
+    },
+];
+
+// Without a trigger or an index of its own: a program of the version before would refuse the whole file for it.
+static ADDED: [Table; 1] = [
+    // Until when an identical ask is answered with an earlier rejection, which may be archived by then.
+    Table {
+        name: "supervise_refusals",
+        sql: "CREATE TABLE supervise_refusals (
+    payload TEXT PRIMARY KEY,
+    proposal_id TEXT NOT NULL,
+    notes TEXT NOT NULL,
+    refused_at TEXT NOT NULL,
+    refused_until TEXT NOT NULL
+)",
+        pragma: "PRAGMA main.table_xinfo(supervise_refusals)",
+        columns: &[
+            ("payload", "TEXT"),
+            ("proposal_id", "TEXT"),
+            ("notes", "TEXT"),
+            ("refused_at", "TEXT"),
+            ("refused_until", "TEXT"),
+        ],
     },
 ];
 

@@ -7,7 +7,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 use supervise_core::{Ask, Digest, Root, Slug, Tool};
 use supervise_store::{
-    Asked, Decided, DecisionError, DecisionRequest, Delivery, Hold, Host, Limits, Outcome, Queue, Verdict,
+    Asked, Decided, DecisionError, DecisionRequest, Delivery, Hold, Host, Limits, Outcome, Queue, Sticky,
+    Verdict,
 };
 use tempfile::TempDir;
 
@@ -52,14 +53,26 @@ impl Fixture {
 
     /// Decides through every step, as the operator's program does.
     pub(crate) async fn decide(&self, id: &str, verdict: Verdict) -> Result<Decided, DecisionError> {
+        self.decide_sticking(id, verdict, Sticky::NONE).await
+    }
+
+    /// The same, where a rejection sticks.
+    pub(crate) async fn decide_sticking(
+        &self,
+        id: &str,
+        verdict: Verdict,
+        sticky: Sticky,
+    ) -> Result<Decided, DecisionError> {
         let host = self.host().await;
         let queue = Queue::open(&self.queue_dir(), &self.slug).await?;
         let lock = host.bottle_lock(&self.slug).await?;
         host.recover(&lock, &queue).await?;
         let digest = digest(&queue, id).await;
-        let claimed = host
-            .decision_claim(lock, &queue, request(id, digest, verdict))
-            .await?;
+        let request = DecisionRequest {
+            sticky,
+            ..request(id, digest, verdict)
+        };
+        let claimed = host.decision_claim(lock, &queue, request).await?;
         claimed
             .intend("the diff".into(), None)
             .await?
@@ -84,6 +97,7 @@ pub(crate) fn request(id: &str, digest: Digest, verdict: Verdict) -> DecisionReq
         digest,
         verdict,
         notes: "fine".into(),
+        sticky: Sticky::NONE,
         operator: "ada".into(),
         via: "a test".into(),
     }

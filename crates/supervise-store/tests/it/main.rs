@@ -8,5 +8,6 @@ mod fixture;
 mod guards;
 mod hostile;
 mod recovery;
+mod refusals;
 mod triggers;
 mod waiting;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use supervise_core::{Proposal, Status, Tool};
 use supervise_store::{
-    Checked, DecisionError, DecisionRequest, Host, Queue, State, StoreError, Verdict, Withdrawal,
+    Checked, DecisionError, DecisionRequest, Host, Queue, State, Sticky, StoreError, Verdict, Withdrawal,
 };
 
 use super::model::{Model, Operation, Went};
@@ -98,6 +98,7 @@ impl Ours {
                     Status::Rejected => Verdict::Reject,
                 },
                 notes: "by ours".into(),
+                sticky: Sticky::NONE,
                 operator: "test".into(),
                 via: "test".into(),
             };

@@ -1,0 +1,327 @@
+//! Refusals that stick: until when an identical ask is answered with an earlier rejection.
+//!
+//! They lie in the bottle's queue, whose other side may write anything: a row counts only if every value in it
+//! can be what we write. One that is made up refuses its own bottle something, and no other program reads it.
+
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+use supervise_core::{FieldHasher, Proposal, Status, Tool, format_timestamp};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
+
+use crate::connection::Connection;
+use crate::error::StoreError;
+use crate::lock::BottleLock;
+use crate::queue::Queue;
+use crate::row::{MAX_TEXT_BYTES, parse_id};
+
+/// A clock that is set right steps back a little; what was refused a moment ago stays refused.
+const STEP_BACK: Duration = Duration::MINUTE;
+
+/// How long a rejection sticks, in whole seconds; not at all by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Sticky(u32);
+
+impl Sticky {
+    /// The rejection is told to its callers, and the same may be asked again at once.
+    pub const NONE: Sticky = Sticky(0);
+    /// Thirty days.
+    pub const MAX: Sticky = Sticky(30 * 24 * 60 * 60);
+
+    /// So many seconds; `None` past [`Sticky::MAX`].
+    pub fn from_seconds(seconds: u64) -> Option<Sticky> {
+        let sticky = Sticky(u32::try_from(seconds).ok()?);
+        (sticky <= Sticky::MAX).then_some(sticky)
+    }
+
+    /// So many seconds.
+    pub fn seconds(self) -> u32 {
+        self.0
+    }
+
+    fn duration(self) -> Duration {
+        Duration::seconds(self.0.into())
+    }
+}
+
+/// A rejection that still counts for whoever asks the same again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The proposal that was rejected.
+    pub id: String,
+    /// The operator's words.
+    pub notes: String,
+    /// Until when, as [`format_timestamp`] spells it.
+    pub until: String,
+}
+
+/// A moment of refusing, as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    at: OffsetDateTime,
+    until: OffsetDateTime,
+}
+
+impl Span {
+    fn beginning(at: OffsetDateTime, sticky: Sticky) -> Span {
+        Span {
+            at,
+            until: at.saturating_add(sticky.duration()),
+        }
+    }
+
+    /// Only in the one spelling that we write.
+    fn read(at: &str, until: &str) -> Option<Span> {
+        let time = |text: &str| {
+            let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+            (format_timestamp(time) == text).then_some(time)
+        };
+        Some(Span {
+            at: time(at)?,
+            until: time(until)?,
+        })
+    }
+
+    /// No longer than a rejection can stick, and never before it was made: a clock that was set back would
+    /// otherwise prolong it by as much.
+    fn holds(self, now: OffsetDateTime) -> bool {
+        let lasts = self.until - self.at;
+        lasts.is_positive()
+            && lasts <= Sticky::MAX.duration()
+            && self.at.saturating_sub(STEP_BACK) <= now
+            && now < self.until
+    }
+}
+
+/// What identical asks have in common; `None` for tools whose asks never join.
+fn payload(tool: Tool, proposed_file: &str) -> Option<String> {
+    let first = tool.joins_with().first()?;
+    let hash = FieldHasher::new(b"supervise-refusal-v1\0")
+        .field(first.name())
+        .field(proposed_file);
+    Some(hash.finish().to_string())
+}
+
+impl Queue {
+    /// Lifts the refusal of what `proposal` asks for, whichever proposal it was that got it. `None`: nothing was
+    /// refused, or no longer. The lock keeps decisions apart from it.
+    pub async fn refusal_lift(
+        &self,
+        lock: &BottleLock,
+        proposal: &Proposal,
+    ) -> Result<Option<Refusal>, StoreError> {
+        let payload = payload(proposal.tool, &proposal.proposed_file);
+        let Some(payload) = payload.filter(|_| lock.slug() == self.slug()) else {
+            return Ok(None);
+        };
+        self.db()
+            .write(move |connection| {
+                Box::pin(async move {
+                    let refusal = find(connection, &payload).await?;
+                    delete(connection, &payload).await?;
+                    Ok(refusal)
+                })
+            })
+            .await
+    }
+}
+
+/// The refusal that answers an ask, if one holds.
+pub(crate) async fn standing(
+    connection: &mut Connection,
+    ask: &Proposal,
+) -> Result<Option<Refusal>, StoreError> {
+    match payload(ask.tool, &ask.proposed_file) {
+        Some(payload) => find(connection, &payload).await,
+        None => Ok(None),
+    }
+}
+
+/// The latest decision about a payload is the one that counts: a rejection sticks or doesn't, and what is
+/// approved is no longer refused. Says until when it sticks.
+pub(crate) async fn record(
+    connection: &mut Connection,
+    proposal: &Proposal,
+    status: Status,
+    notes: &str,
+    sticky: Sticky,
+) -> Result<Option<String>, StoreError> {
+    let Some(payload) = payload(proposal.tool, &proposal.proposed_file) else {
+        return Ok(None);
+    };
+    if status != Status::Rejected || sticky == Sticky::NONE {
+        delete(connection, &payload).await?;
+        return Ok(None);
+    }
+    let span = Span::beginning(OffsetDateTime::now_utc(), sticky);
+    let until = format_timestamp(span.until);
+    let query =
+        "INSERT OR REPLACE INTO supervise_refusals (payload, proposal_id, notes, refused_at, refused_until)
+        VALUES (?, ?, ?, ?, ?)";
+    sqlx::query(query)
+        .bind(payload)
+        .bind(&proposal.id)
+        .bind(notes)
+        .bind(format_timestamp(span.at))
+        .bind(&until)
+        .execute(&mut connection.sql)
+        .await?;
+    Ok(Some(until))
+}
+
+async fn find(connection: &mut Connection, payload: &str) -> Result<Option<Refusal>, StoreError> {
+    let query = concat!(
+        "SELECT ",
+        word!("proposal_id"),
+        ", ",
+        text!("notes"),
+        ", ",
+        word!("refused_at"),
+        ", ",
+        word!("refused_until"),
+        " FROM supervise_refusals WHERE payload = ?"
+    );
+    let row = sqlx::query(query)
+        .bind(payload)
+        .fetch_optional(&mut connection.sql)
+        .await?;
+    Ok(row.and_then(|row| refusal(&row, OffsetDateTime::now_utc())))
+}
+
+fn refusal(row: &SqliteRow, now: OffsetDateTime) -> Option<Refusal> {
+    let text = |at: usize| row.try_get::<Option<String>, _>(at).ok().flatten();
+    let span = Span::read(&text(2)?, &text(3)?)?;
+    span.holds(now).then_some(())?;
+    Some(Refusal {
+        id: parse_id(&text(0)?)?.to_string(),
+        notes: text(1).filter(|notes| notes.len() <= MAX_TEXT_BYTES)?,
+        until: format_timestamp(span.until),
+    })
+}
+
+async fn delete(connection: &mut Connection, payload: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM supervise_refusals WHERE payload = ?")
+        .bind(payload)
+        .execute(&mut connection.sql)
+        .await?;
+    Ok(())
+}
+
+/// What no longer holds, and what can't be ours, whatever `?1`, now, and `?2`, the last moment that a refusal
+/// made now could reach.
+macro_rules! spent {
+    () => {
+        "NOT (typeof(refused_until) = 'text' AND refused_until >= ?1 AND refused_until <= ?2)"
+    };
+}
+
+/// Whether there is anything for [`delete_spent`] to do.
+pub(crate) async fn any_spent(connection: &mut Connection, now: OffsetDateTime) -> Result<bool, StoreError> {
+    let query = concat!(
+        "SELECT EXISTS (SELECT 1 FROM supervise_refusals WHERE ",
+        spent!(),
+        ")"
+    );
+    let (now, last) = bounds(now);
+    Ok(sqlx::query_scalar(query)
+        .bind(now)
+        .bind(last)
+        .fetch_one(&mut connection.sql)
+        .await?)
+}
+
+/// Deletes what no longer holds. Never in a decision's own transaction: whoever fills the table must not be able
+/// to stop it.
+pub(crate) async fn delete_spent(
+    connection: &mut Connection,
+    now: OffsetDateTime,
+) -> Result<u64, StoreError> {
+    let query = concat!("DELETE FROM supervise_refusals WHERE ", spent!());
+    let (now, last) = bounds(now);
+    let deleted = sqlx::query(query)
+        .bind(now)
+        .bind(last)
+        .execute(&mut connection.sql)
+        .await?;
+    Ok(deleted.rows_affected())
+}
+
+fn bounds(now: OffsetDateTime) -> (String, String) {
+    let last = now.saturating_add(Sticky::MAX.duration() + STEP_BACK);
+    (format_timestamp(now), format_timestamp(last))
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const AT: OffsetDateTime = datetime!(2026-11-20 12:00 UTC);
+
+    fn ten_minutes() -> Span {
+        Span::beginning(AT, Sticky::from_seconds(600).unwrap())
+    }
+
+    #[test]
+    fn it_holds_until_its_time_and_no_longer() {
+        let span = ten_minutes();
+        for inside in [Duration::ZERO, Duration::minutes(9), Duration::seconds(599)] {
+            assert!(span.holds(AT + inside), "{inside}");
+        }
+        for outside in [Duration::seconds(600), Duration::days(400)] {
+            assert!(!span.holds(AT + outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_prolongs_nothing() {
+        let span = ten_minutes();
+        assert!(span.holds(AT - Duration::seconds(59)));
+        assert!(!span.holds(AT - Duration::seconds(61)));
+        assert!(!span.holds(AT - Duration::days(400)));
+    }
+
+    #[test]
+    fn what_we_would_not_write_is_no_refusal() {
+        let good = "2026-11-20T12:00:00.000000+00:00";
+        let later = "2026-11-20T12:10:00.000000+00:00";
+        assert_eq!(Span::read(good, later), Some(ten_minutes()));
+        for odd in [
+            "",
+            "tomorrow",
+            "2026-11-20T12:10:00+00:00",
+            "2026-11-20T13:10:00.000000+01:00",
+            "2026-11-20T12:10:00.000000Z",
+            " 2026-11-20T12:10:00.000000+00:00",
+        ] {
+            assert_eq!(Span::read(good, odd), None, "{odd:?}");
+            assert_eq!(Span::read(odd, later), None, "{odd:?}");
+        }
+        let long = Span {
+            at: AT,
+            until: AT + Duration::days(31),
+        };
+        assert!(!long.holds(AT));
+        let backwards = Span { at: AT, until: AT };
+        assert!(!backwards.holds(AT));
+    }
+
+    #[test]
+    fn a_payload_is_one_under_both_names_of_its_tool() {
+        let of = |tool, file| payload(tool, file);
+        assert_eq!(of(Tool::EgressAllow, "x"), of(Tool::EgressBlock, "x"));
+        assert_ne!(of(Tool::EgressAllow, "x"), of(Tool::EgressAllow, "x\n"));
+        assert_ne!(of(Tool::EgressAllow, "x"), of(Tool::CapabilityBlock, "x"));
+        assert_eq!(of(Tool::GitleaksAllow, "x"), None);
+    }
+
+    #[test]
+    fn thirty_days_are_the_longest() {
+        let month = u64::from(Sticky::MAX.seconds());
+        assert_eq!(Sticky::from_seconds(month), Some(Sticky::MAX));
+        assert_eq!(Sticky::from_seconds(month + 1), None);
+        assert_eq!(Sticky::from_seconds(u64::MAX), None);
+        assert_eq!(Sticky::from_seconds(0), Some(Sticky::NONE));
+    }
+}
