@@ -3,6 +3,8 @@
 //! A line is written after its entry's commit and before the lock is given up, so the anchor may lag the
 //! chain by what one crash left out, and never leads it. The next append writes what is missing.
 
+mod lines;
+
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ use std::time::Duration;
 use crate::chain::Linked;
 use crate::error::StoreError;
 use crate::lock;
+
+pub(crate) use lines::{AnchorLines, Said};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// More than two of the longest lines.

@@ -1,15 +1,17 @@
 //! The audit log: appended to in the chain, read in pages.
 
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+mod page;
+
 use supervise_core::{AuditEntry, SafeLine};
 
 use crate::anchor::Anchor;
-use crate::chain::{self, RawEntry, raw_columns};
+use crate::chain::{self, ChainLine, RawEntry};
 use crate::connection::Connection;
 use crate::error::StoreError;
 use crate::host::Host;
 use crate::task::Work;
+
+pub use page::{AuditFilter, AuditOrder};
 
 /// What is known beside an entry; nothing for entries that another program wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,19 +37,50 @@ pub struct AuditRow {
     pub entry: AuditEntry,
     /// Where it came from.
     pub origin: AuditOrigin,
+    /// Its line of the chain; none where another program wrote it and nothing was appended since.
+    pub chain: Option<ChainLine>,
+    /// What another program wrote and isn't UTF-8, as it is: the column and its bytes.
+    pub bytes: Vec<(AuditColumn, Vec<u8>)>,
 }
 
-/// Which entries to read.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AuditFilter {
-    /// Only those of this bottle.
-    pub slug: Option<String>,
-    /// Only those of this component.
-    pub component: Option<String>,
-    /// Only those behind this entry.
-    pub after_id: i64,
-    /// At most so many; 0 means all.
-    pub limit: u32,
+/// A column of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditColumn(usize);
+
+impl AuditColumn {
+    const NAMES: [&str; 7] = [
+        "timestamp",
+        "bottle_slug",
+        "component",
+        "operator_action",
+        "operator_notes",
+        "justification",
+        "diff",
+    ];
+
+    /// Its name in the database and in JSON.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self.0]
+    }
+
+    /// The column of that name.
+    pub fn from_name(name: &str) -> Option<AuditColumn> {
+        Self::NAMES
+            .iter()
+            .position(|column| *column == name)
+            .map(AuditColumn)
+    }
+}
+
+impl AuditRow {
+    /// The columns as they are stored and hashed.
+    pub(crate) fn raw(&self) -> RawEntry {
+        let mut raw = chain::raw_entry(&self.entry);
+        for (column, bytes) in &self.bytes {
+            raw[column.0].clone_from(bytes);
+        }
+        raw
+    }
 }
 
 impl Host {
@@ -57,17 +90,6 @@ impl Host {
             Box::pin(async move { append(connection, &entry, &origin).await })
         })
         .await
-    }
-
-    /// Reads entries in order.
-    pub async fn audit_page(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
-        if !self.tables().shared {
-            return Ok(Vec::new());
-        }
-        let filter = filter.clone();
-        self.db()
-            .read(move |connection| Box::pin(page(connection, filter)))
-            .await
     }
 
     /// Runs a transaction that appends to the chain, and writes the chain's new lines into the anchor. The
@@ -137,80 +159,4 @@ async fn insert_origin(connection: &mut Connection, id: i64, origin: &AuditOrigi
         .execute(&mut connection.sql)
         .await?;
     Ok(())
-}
-
-async fn page(connection: &mut Connection, filter: AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
-    macro_rules! select {
-        ($origin:literal, $join:literal) => {
-            concat!(
-                "SELECT e.id, ",
-                raw_columns!(),
-                ", ",
-                $origin,
-                " FROM supervise_audit_entries e ",
-                $join,
-                " WHERE (?1 IS NULL OR e.bottle_slug = ?1) AND (?2 IS NULL OR e.component = ?2)",
-                " AND e.id > ?3 ORDER BY e.id LIMIT ?4"
-            )
-        };
-    }
-    let query = if connection.tables.own {
-        select!(
-            "o.proposal_id, o.tool, o.operator, o.via, o.digest",
-            "LEFT JOIN supervise_audit_origins o ON o.id = e.id"
-        )
-    } else {
-        select!("NULL, NULL, NULL, NULL, NULL", "")
-    };
-    let limit = if filter.limit == 0 {
-        -1
-    } else {
-        i64::from(filter.limit)
-    };
-    let rows = sqlx::query(query)
-        .bind(&filter.slug)
-        .bind(&filter.component)
-        .bind(filter.after_id)
-        .bind(limit)
-        .fetch_all(&mut connection.sql)
-        .await?;
-    rows.iter().map(audit_row).collect()
-}
-
-fn audit_row(row: &SqliteRow) -> Result<AuditRow, StoreError> {
-    let text = |at: usize| row.try_get::<Option<String>, _>(8 + at).ok().flatten();
-    let origin = AuditOrigin {
-        proposal_id: text(0),
-        tool: text(1),
-        operator: text(2),
-        via: text(3),
-        digest: text(4),
-    };
-    Ok(AuditRow {
-        id: row.try_get(0)?,
-        entry: entry(chain::read_raw(row)?),
-        origin,
-    })
-}
-
-/// What another program wrote need not be UTF-8; it is shown as far as it is, since it can't be mended.
-fn entry(raw: RawEntry) -> AuditEntry {
-    let [
-        timestamp,
-        bottle_slug,
-        component,
-        operator_action,
-        operator_notes,
-        justification,
-        diff,
-    ] = raw.map(|field| String::from_utf8_lossy(&field).into_owned());
-    AuditEntry {
-        timestamp,
-        bottle_slug,
-        component,
-        operator_action,
-        operator_notes,
-        justification,
-        diff,
-    }
 }

@@ -23,11 +23,39 @@ pub(crate) use raw_columns;
 
 /// How an entry came into the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Link {
+pub enum Link {
     /// Appended by us, with its entry.
     Ours,
     /// Written by another program and chained by our next append.
     Adopted,
+}
+
+impl Link {
+    /// `ours` or `adopted`, the word that is hashed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Link::Ours => "ours",
+            Link::Adopted => "adopted",
+        }
+    }
+
+    /// The other way round of [`Link::name`].
+    pub fn from_name(name: &str) -> Option<Link> {
+        [Link::Ours, Link::Adopted]
+            .into_iter()
+            .find(|link| link.name() == name)
+    }
+}
+
+/// An entry's line of the chain, as it is stored. Hashes are 64 lower-case hex digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainLine {
+    /// The hash of the line before; empty for the first.
+    pub prev: String,
+    /// The entry's own.
+    pub hash: String,
+    /// How it came into the chain.
+    pub link: Link,
 }
 
 /// One line of the chain.
@@ -56,7 +84,7 @@ pub(crate) fn raw_entry(entry: &AuditEntry) -> RawEntry {
 /// SHA-256 over `"supervise-audit-v1\0"` and the framed fields: the hash before (empty for the first), the
 /// id as a big-endian `u64`, the entry's seven fields, the five of its origin (NULL is not empty), and
 /// `ours` or `adopted`.
-fn link_hash(prev: &str, id: i64, entry: &RawEntry, origin: &AuditOrigin, link: Link) -> String {
+pub(crate) fn link_hash(prev: &str, id: i64, entry: &RawEntry, origin: &AuditOrigin, link: Link) -> String {
     let hasher = FieldHasher::new(b"supervise-audit-v1\0")
         .field(prev)
         .field(id.to_be_bytes());
@@ -68,7 +96,7 @@ fn link_hash(prev: &str, id: i64, entry: &RawEntry, origin: &AuditOrigin, link: 
         .optional(origin.operator.as_deref())
         .optional(origin.via.as_deref())
         .optional(origin.digest.as_deref())
-        .field(if link == Link::Ours { "ours" } else { "adopted" })
+        .field(link.name())
         .finish()
         .to_string()
 }

@@ -55,6 +55,18 @@ pub(crate) async fn lock(path: &Path, patience: Duration) -> Result<File, StoreE
     Ok(file)
 }
 
+/// Shares a file with others who only read it, waiting at most `patience` for whoever writes.
+pub(crate) async fn share(file: &File, path: &Path, patience: Duration) -> Result<(), StoreError> {
+    let give_up = Instant::now() + patience;
+    while !taken(file.try_lock_shared(), path)? {
+        if Instant::now() >= give_up {
+            return Err(StoreError::Busy);
+        }
+        tokio::time::sleep(RETRY_EVERY).await;
+    }
+    Ok(())
+}
+
 fn open(path: &Path) -> Result<File, StoreError> {
     let parent = path.parent().map_or_else(PathBuf::new, Path::to_owned);
     guard::create_dir(&parent)?;
@@ -65,7 +77,11 @@ fn open(path: &Path) -> Result<File, StoreError> {
 }
 
 fn try_lock(file: &File, path: &Path) -> Result<bool, StoreError> {
-    match file.try_lock() {
+    taken(file.try_lock(), path)
+}
+
+fn taken(tried: Result<(), TryLockError>, path: &Path) -> Result<bool, StoreError> {
+    match tried {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(StoreError::io(path, error)),
