@@ -7,6 +7,7 @@ pub(crate) mod original;
 mod packages;
 mod python_mcp;
 mod steps;
+mod tampering;
 mod typescript_mcp;
 
 use std::time::{Duration, Instant};

@@ -18,6 +18,11 @@ pub(crate) fn run_ignored(filter: &str, variable: &str, needed: &Path) -> Result
     built_then(&mut tests)
 }
 
+/// Runs the ignored tests with `filter` in their name, which need nothing but time.
+pub(crate) fn run_slow(filter: &str) -> Result<(), Failed> {
+    built_then(cargo("test").args(["--workspace", "--locked", "--", "--ignored", filter]))
+}
+
 /// Tests of one program may start the other, which `cargo test` alone need not have built. With `--tests` the
 /// dependencies get the very features the tests need, so that nothing is compiled twice.
 fn built_then(tests: &mut Command) -> Result<(), Failed> {

@@ -1,11 +1,12 @@
 //! Finds tests that nobody runs: ignored, and in none of the groups above.
 
-use super::{Missing, Outcome, conformance, original, python_mcp, typescript_mcp};
+use super::{Missing, Outcome, conformance, original, python_mcp, tampering, typescript_mcp};
 use crate::command::{self, Failed, cargo};
 
 const GROUPS: &[&str] = &[
     original::FILTER,
     python_mcp::FILTER,
+    tampering::FILTER,
     typescript_mcp::FILTER,
     conformance::FILTER,
 ];

@@ -1,6 +1,8 @@
 //! The list of steps. A new one is a line here.
 
-use super::{Missing, Outcome, Step, arrows, conformance, ignored, original, python_mcp, typescript_mcp};
+use super::{
+    Missing, Outcome, Step, arrows, conformance, ignored, original, python_mcp, tampering, typescript_mcp,
+};
 use crate::command::{self, Failed, cargo};
 use crate::test;
 
@@ -32,7 +34,7 @@ pub(super) const RUST_ONLY: &[Step] = &[
     },
 ];
 
-/// What needs Debian, PyPI or npm packages as well.
+/// What needs Debian, PyPI or npm packages as well, or minutes.
 pub(super) const WITH_PACKAGES: &[Step] = &[
     Step {
         name: "original",
@@ -49,6 +51,10 @@ pub(super) const WITH_PACKAGES: &[Step] = &[
     Step {
         name: "conformance",
         run: conformance::check,
+    },
+    Step {
+        name: "tampering",
+        run: tampering::check,
     },
     Step {
         name: "ignored",
