@@ -3,6 +3,8 @@
 pub(crate) mod audit;
 pub(crate) mod card;
 pub(crate) mod diff;
+pub(crate) mod export;
 pub(crate) mod list;
 pub(crate) mod objects;
 pub(crate) mod route;
+pub(crate) mod verified;

@@ -64,7 +64,7 @@ impl<'a> ShownObject<'a> {
     }
 }
 
-/// One element of `audit list --json`, and one line of `audit export`.
+/// One element of `audit list --json`, and what a line of `audit export` begins with.
 #[derive(Debug, Serialize)]
 pub(crate) struct AuditObject<'a> {
     id: i64,

@@ -10,6 +10,10 @@ mod world;
 
 mod approve;
 mod audit;
+mod audit_export;
+mod audit_follow;
+mod audit_full;
+mod audit_verify;
 mod completions;
 mod crash;
 mod demo;
