@@ -1,5 +1,6 @@
 //! The list of scenarios. A new one is a line here.
 
+mod audit;
 mod diff;
 mod held;
 mod latency;
@@ -76,6 +77,7 @@ scenarios! {
     "start", Everybody => start::start,
     "list-50", OursAndOriginal => list::list,
     "page", OursAndOriginal => page::page,
+    "audit-verify", Ours => audit::verify,
     "diff", OursAndOriginal => diff::common,
     "diff-worst", OursAndOriginal => diff::worst,
 }

@@ -3,6 +3,7 @@
 //!
 //! Commands come on stdin, one a line, and each is answered by one line on stdout.
 
+mod audit;
 mod clock;
 mod diff;
 mod fill;
@@ -17,8 +18,8 @@ use supervise_core::{Root, Slug};
 
 type Error = Box<dyn std::error::Error>;
 
-const USAGE: &str =
-    "usage: decide at ROOT | fill ROOT BOTTLES PENDING ARCHIVED | page ROOT TIMES | diff BEFORE AFTER TIMES";
+const USAGE: &str = "usage: decide at ROOT | fill ROOT BOTTLES PENDING ARCHIVED | fill-audit ROOT ENTRIES | \
+    page ROOT TIMES | diff BEFORE AFTER TIMES";
 
 /// One queue under a root, as every command here needs it.
 struct Bench {
@@ -43,6 +44,10 @@ async fn main() -> Result<(), Error> {
         ["at", root] => obey(&Bench::new(root)?).await,
         ["fill", root, bottles, pending, archived] => {
             fill::fill(root, bottles.parse()?, pending.parse()?, archived.parse()?).await?;
+            say("filled")
+        }
+        ["fill-audit", root, entries] => {
+            audit::fill(root, entries.parse()?).await?;
             say("filled")
         }
         ["page", root, times] => say(&page::time(&Bench::new(root)?, times.parse()?).await?),
