@@ -127,7 +127,7 @@ fn seen(row: &SqliteRow) -> Result<Seen<'static>, StoreError> {
         entry: Cow::Owned(read_raw(row)?),
         origin: origin.unwrap_or_default(),
         // A line that can't be read is one all the same.
-        line: line.unwrap_or_else(|_| Some(UNREADABLE)),
+        line: line.unwrap_or(Some(UNREADABLE)),
         sound,
     })
 }
