@@ -8,7 +8,9 @@ mod doctor;
 mod list;
 mod modify;
 mod prepare;
+mod prune;
 mod reject;
+mod reopen;
 mod review;
 mod routes;
 mod several;
@@ -30,12 +32,14 @@ pub(crate) enum Verb {
     Approve(approve::Args),
     Reject(reject::Args),
     Modify(modify::Args),
+    Reopen(reopen::Args),
     Watch(watch::Args),
     #[command(subcommand)]
     Routes(routes::Verb),
     #[command(subcommand)]
     Audit(audit::Verb),
     Prepare(prepare::Args),
+    Prune(prune::Args),
     Submit(submit::Args),
     Doctor(doctor::Args),
     Demo(demo::Args),
@@ -52,10 +56,12 @@ impl Verb {
             Verb::Approve(args) => approve::run(args, session).await,
             Verb::Reject(args) => reject::run(args, session).await,
             Verb::Modify(args) => modify::run(args, session).await,
+            Verb::Reopen(args) => reopen::run(args, session).await,
             Verb::Watch(args) => watch::run(args, session).await,
             Verb::Routes(verb) => routes::run(verb, session),
             Verb::Audit(verb) => audit::run(verb, session).await,
             Verb::Prepare(args) => prepare::run(args, session),
+            Verb::Prune(args) => prune::run(args, session).await,
             Verb::Submit(args) => submit::run(args, session).await,
             Verb::Doctor(args) => doctor::run(args, session).await,
             Verb::Demo(args) => demo::run(args, session).await,

@@ -1,17 +1,26 @@
-//! `supervise.toml`: what approving changes. Nothing in it has a default.
+//! `supervise.toml`: what deciding changes. What approving does has no default.
 
 mod read;
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use supervise_core::{Root, Slug};
+use supervise_store::Sticky;
 
 use crate::apply::Introspection;
 use crate::error::CliError;
+use crate::span;
 
 /// What a notification says; it stands in arguments only.
 const SUMMARY: &str = "{summary}";
+
+/// Where nothing else is said.
+const TEN_MINUTES: Sticky = match Sticky::from_seconds(600) {
+    Some(sticky) => sticky,
+    None => Sticky::NONE,
+};
 
 /// The whole file; without one nothing is configured.
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) operator: Option<String>,
     pub(crate) egress: Option<Egress>,
     pub(crate) capability: Option<Capability>,
+    #[serde(default)]
+    pub(crate) reject: Rejection,
     pub(crate) notify: Option<Notification>,
 }
 
@@ -42,6 +53,26 @@ pub(crate) struct Egress {
 pub(crate) struct Capability {
     pub(crate) dockerfile: String,
     pub(crate) rebuild: Vec<String>,
+}
+
+/// What becomes of a rejection.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rejection {
+    /// How long an identical ask is refused with the same answer.
+    #[serde(deserialize_with = "sticky")]
+    pub(crate) sticky: Sticky,
+}
+
+impl Default for Rejection {
+    fn default() -> Self {
+        Rejection { sticky: TEN_MINUTES }
+    }
+}
+
+fn sticky<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sticky, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    span::sticky(&text).map_err(|error| D::Error::custom(format!("'sticky' is no span of time: {error}")))
 }
 
 /// What is run when a proposal arrives. Beside the others `{summary}` stands for its bottle, tool and host.

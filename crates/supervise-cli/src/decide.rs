@@ -21,6 +21,8 @@ pub(crate) struct Decision {
     pub(crate) verdict: Verdict,
     pub(crate) notes: String,
     pub(crate) via: &'static str,
+    /// How long a rejection sticks; `None`: as configured.
+    pub(crate) sticky: Option<Sticky>,
     /// The file to be changed as the card showed it; `None` where no card was answered.
     pub(crate) shown: Option<LiveFile>,
 }
@@ -47,7 +49,7 @@ impl Desk<'_> {
             digest: item.digest,
             verdict: decision.verdict.clone(),
             notes: decision.notes,
-            sticky: Sticky::NONE,
+            sticky: decision.sticky.unwrap_or(config.reject.sticky),
             operator: operator::signature(config),
             via: decision.via.to_owned(),
         };

@@ -12,7 +12,7 @@ use crate::ui::{Line, line};
 use crate::visit::{VisitError, visit_all, within};
 
 /// What a bottle that can't be read may cost the others.
-const PATIENCE: Duration = Duration::from_millis(250);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
 /// A bottle's queue on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -37,6 +37,7 @@ mod session;
 mod shown;
 mod signals;
 mod source;
+mod span;
 mod ui;
 mod visible;
 mod visit;

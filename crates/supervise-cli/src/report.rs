@@ -8,6 +8,11 @@ use crate::error::{CliError, Exit};
 use crate::session::{Format, Session};
 use crate::ui::{Paint, line};
 
+/// As much of an id as is unique almost always.
+const SHORT_ID: usize = 8;
+/// As much of a timestamp as ends with the seconds.
+const SECONDS: usize = 19;
+
 #[derive(Serialize)]
 struct DecidedObject<'a> {
     id: &'a str,
@@ -15,6 +20,7 @@ struct DecidedObject<'a> {
     status: Status,
     applied: bool,
     audit_id: i64,
+    refused_until: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -39,6 +45,7 @@ pub(crate) fn decided(session: &Session<'_>, decided: &Decided) -> Result<(), Cl
             status: decided.status,
             applied: decided.applied,
             audit_id: decided.audit_id,
+            refused_until: decided.refused_until.as_deref(),
         });
     }
     let paint = match decided.status {
@@ -54,7 +61,32 @@ pub(crate) fn decided(session: &Session<'_>, decided: &Decided) -> Result<(), Cl
         .and(&decided.slug)
         .and(", audit entry ")
         .and(decided.audit_id)]);
+    if let Some(until) = &decided.refused_until {
+        let (id, until) = (short(&decided.id), short_time(until));
+        session.ui.say(&[line![
+            "asking the same again is refused until ",
+            until,
+            " UTC; `supervise reopen ",
+            id
+        ]
+        .and("` ends that")
+        .painted(Paint::Dim)]);
+    }
     Ok(())
+}
+
+fn short(id: &str) -> SafeLine {
+    SafeLine::new(&id.chars().take(SHORT_ID).collect::<String>())
+}
+
+fn short_time(timestamp: &str) -> SafeLine {
+    SafeLine::new(
+        &timestamp
+            .chars()
+            .take(SECONDS)
+            .collect::<String>()
+            .replace('T', " "),
+    )
 }
 
 /// Prints a decision that was not made. A script that gave several ids finds each one's line in its order.

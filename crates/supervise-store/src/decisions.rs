@@ -178,7 +178,10 @@ impl Claimed {
             digest: request.digest.to_string(),
             status: request.verdict.status(),
             notes: request.notes,
-            sticky: request.sticky,
+            sticky: match request.verdict {
+                Verdict::Reject => request.sticky,
+                Verdict::Approve | Verdict::Modify { .. } => Sticky::NONE,
+            },
             final_file: request.verdict.final_file(&proposal),
             proposal,
             diff,

@@ -1,5 +1,7 @@
 //! Intents: a decision's durable plan between its claim and its answer.
 
+use std::collections::HashSet;
+
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 use supervise_core::{ACTION_APPLY_FAILED, AuditEntry, Component, Proposal, Slug, Status, now_timestamp};
@@ -94,6 +96,25 @@ impl Host {
             })
             .await?;
         Ok(slugs.iter().filter_map(|slug| slug.parse().ok()).collect())
+    }
+
+    /// The proposals of a bottle whose decision has not come to its end.
+    pub async fn intended(&self, slug: &Slug) -> Result<HashSet<String>, StoreError> {
+        if !self.tables().own {
+            return Ok(HashSet::new());
+        }
+        let slug = slug.clone();
+        let query = "SELECT proposal ->> 'id' FROM supervise_intents WHERE bottle_slug = ?";
+        let ids: Vec<String> = self
+            .db()
+            .read(move |connection| {
+                Box::pin(async move {
+                    let ids = sqlx::query_scalar(query).bind(slug.as_str());
+                    Ok(ids.fetch_all(&mut connection.sql).await?)
+                })
+            })
+            .await?;
+        Ok(ids.into_iter().collect())
     }
 
     pub(crate) async fn intent_insert(&self, intent: Intent) -> Result<(), StoreError> {

@@ -3,11 +3,14 @@
 //! They lie in the bottle's queue, whose other side may write anything: a row counts only if every value in it
 //! can be what we write. One that is made up refuses its own bottle something, and no other program reads it.
 
+mod span;
+
+use std::collections::HashSet;
+
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use supervise_core::{FieldHasher, Proposal, Status, Tool, format_timestamp};
-use time::format_description::well_known::Rfc3339;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::connection::Connection;
 use crate::error::StoreError;
@@ -15,34 +18,8 @@ use crate::lock::BottleLock;
 use crate::queue::Queue;
 use crate::row::{MAX_TEXT_BYTES, parse_id};
 
-/// A clock that is set right steps back a little; what was refused a moment ago stays refused.
-const STEP_BACK: Duration = Duration::MINUTE;
-
-/// How long a rejection sticks, in whole seconds; not at all by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Sticky(u32);
-
-impl Sticky {
-    /// The rejection is told to its callers, and the same may be asked again at once.
-    pub const NONE: Sticky = Sticky(0);
-    /// Thirty days.
-    pub const MAX: Sticky = Sticky(30 * 24 * 60 * 60);
-
-    /// So many seconds; `None` past [`Sticky::MAX`].
-    pub fn from_seconds(seconds: u64) -> Option<Sticky> {
-        let sticky = Sticky(u32::try_from(seconds).ok()?);
-        (sticky <= Sticky::MAX).then_some(sticky)
-    }
-
-    /// So many seconds.
-    pub fn seconds(self) -> u32 {
-        self.0
-    }
-
-    fn duration(self) -> Duration {
-        Duration::seconds(self.0.into())
-    }
-}
+pub use span::Sticky;
+use span::{STEP_BACK, Span};
 
 /// A rejection that still counts for whoever asks the same again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,44 +30,6 @@ pub struct Refusal {
     pub notes: String,
     /// Until when, as [`format_timestamp`] spells it.
     pub until: String,
-}
-
-/// A moment of refusing, as it is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
-    at: OffsetDateTime,
-    until: OffsetDateTime,
-}
-
-impl Span {
-    fn beginning(at: OffsetDateTime, sticky: Sticky) -> Span {
-        Span {
-            at,
-            until: at.saturating_add(sticky.duration()),
-        }
-    }
-
-    /// Only in the one spelling that we write.
-    fn read(at: &str, until: &str) -> Option<Span> {
-        let time = |text: &str| {
-            let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-            (format_timestamp(time) == text).then_some(time)
-        };
-        Some(Span {
-            at: time(at)?,
-            until: time(until)?,
-        })
-    }
-
-    /// No longer than a rejection can stick, and never before it was made: a clock that was set back would
-    /// otherwise prolong it by as much.
-    fn holds(self, now: OffsetDateTime) -> bool {
-        let lasts = self.until - self.at;
-        lasts.is_positive()
-            && lasts <= Sticky::MAX.duration()
-            && self.at.saturating_sub(STEP_BACK) <= now
-            && now < self.until
-    }
 }
 
 /// What identical asks have in common; `None` for tools whose asks never join.
@@ -199,6 +138,26 @@ fn refusal(row: &SqliteRow, now: OffsetDateTime) -> Option<Refusal> {
     })
 }
 
+/// The proposals whose refusals hold: so many at most as one would look through.
+pub(crate) async fn refused_ids(
+    connection: &mut Connection,
+    now: OffsetDateTime,
+) -> Result<HashSet<String>, StoreError> {
+    if !connection.tables.added {
+        return Ok(HashSet::new());
+    }
+    let query = concat!(
+        "SELECT ",
+        word!("proposal_id"),
+        " FROM supervise_refusals WHERE refused_until > ? LIMIT 10000"
+    );
+    let ids: Vec<Option<String>> = sqlx::query_scalar(query)
+        .bind(format_timestamp(now))
+        .fetch_all(&mut connection.sql)
+        .await?;
+    Ok(ids.into_iter().flatten().collect())
+}
+
 async fn delete(connection: &mut Connection, payload: &str) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM supervise_refusals WHERE payload = ?")
         .bind(payload)
@@ -253,59 +212,7 @@ fn bounds(now: OffsetDateTime) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
-
     use super::*;
-
-    const AT: OffsetDateTime = datetime!(2026-11-20 12:00 UTC);
-
-    fn ten_minutes() -> Span {
-        Span::beginning(AT, Sticky::from_seconds(600).unwrap())
-    }
-
-    #[test]
-    fn it_holds_until_its_time_and_no_longer() {
-        let span = ten_minutes();
-        for inside in [Duration::ZERO, Duration::minutes(9), Duration::seconds(599)] {
-            assert!(span.holds(AT + inside), "{inside}");
-        }
-        for outside in [Duration::seconds(600), Duration::days(400)] {
-            assert!(!span.holds(AT + outside), "{outside}");
-        }
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_prolongs_nothing() {
-        let span = ten_minutes();
-        assert!(span.holds(AT - Duration::seconds(59)));
-        assert!(!span.holds(AT - Duration::seconds(61)));
-        assert!(!span.holds(AT - Duration::days(400)));
-    }
-
-    #[test]
-    fn what_we_would_not_write_is_no_refusal() {
-        let good = "2026-11-20T12:00:00.000000+00:00";
-        let later = "2026-11-20T12:10:00.000000+00:00";
-        assert_eq!(Span::read(good, later), Some(ten_minutes()));
-        for odd in [
-            "",
-            "tomorrow",
-            "2026-11-20T12:10:00+00:00",
-            "2026-11-20T13:10:00.000000+01:00",
-            "2026-11-20T12:10:00.000000Z",
-            " 2026-11-20T12:10:00.000000+00:00",
-        ] {
-            assert_eq!(Span::read(good, odd), None, "{odd:?}");
-            assert_eq!(Span::read(odd, later), None, "{odd:?}");
-        }
-        let long = Span {
-            at: AT,
-            until: AT + Duration::days(31),
-        };
-        assert!(!long.holds(AT));
-        let backwards = Span { at: AT, until: AT };
-        assert!(!backwards.holds(AT));
-    }
 
     #[test]
     fn a_payload_is_one_under_both_names_of_its_tool() {
@@ -314,14 +221,5 @@ mod tests {
         assert_ne!(of(Tool::EgressAllow, "x"), of(Tool::EgressAllow, "x\n"));
         assert_ne!(of(Tool::EgressAllow, "x"), of(Tool::CapabilityBlock, "x"));
         assert_eq!(of(Tool::GitleaksAllow, "x"), None);
-    }
-
-    #[test]
-    fn thirty_days_are_the_longest() {
-        let month = u64::from(Sticky::MAX.seconds());
-        assert_eq!(Sticky::from_seconds(month), Some(Sticky::MAX));
-        assert_eq!(Sticky::from_seconds(month + 1), None);
-        assert_eq!(Sticky::from_seconds(u64::MAX), None);
-        assert_eq!(Sticky::from_seconds(0), Some(Sticky::NONE));
     }
 }

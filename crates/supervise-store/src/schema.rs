@@ -57,6 +57,8 @@ pub(crate) struct Tables {
     pub(crate) shared: bool,
     /// Ours, but for those that came later.
     pub(crate) own: bool,
+    /// Those that came later.
+    pub(crate) added: bool,
     /// Everything, triggers and indices too.
     pub(crate) complete: bool,
 }
@@ -89,12 +91,13 @@ impl Schema {
             check_columns(sql, table, path).await?;
         }
         let all = |tables: &[Table]| tables.iter().all(|table| has(&objects, table.name));
-        let (shared, own) = (all(self.shared), all(self.own));
+        let (shared, own, added) = (all(self.shared), all(self.own), all(self.added));
         let extras = self.extras.iter().all(|extra| has(&objects, extra.name));
         Ok(Tables {
             shared,
             own,
-            complete: shared && own && all(self.added) && extras,
+            added,
+            complete: shared && own && added && extras,
         })
     }
 

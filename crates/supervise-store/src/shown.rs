@@ -1,6 +1,7 @@
 //! Under which digest each proposal was first shown, so that a bare id decides only what was seen.
 
-use supervise_core::{Digest, Slug, now_timestamp};
+use supervise_core::{Digest, Slug, format_timestamp, now_timestamp};
+use time::OffsetDateTime;
 
 use crate::connection::Connection;
 use crate::error::StoreError;
@@ -51,6 +52,47 @@ impl Host {
             })
             .await?;
         Ok(hex.and_then(|hex| Digest::from_hex(&hex)))
+    }
+}
+
+/// Looked up at once.
+const MAX_SHOWN: i64 = 10_000;
+
+impl Host {
+    /// The proposals of a bottle that were first shown before a moment, oldest first: at most 10,000.
+    pub async fn shown_before(&self, slug: &Slug, before: OffsetDateTime) -> Result<Vec<String>, StoreError> {
+        if !self.tables().own {
+            return Ok(Vec::new());
+        }
+        let (slug, before) = (slug.clone(), format_timestamp(before));
+        let query = "SELECT proposal_id FROM supervise_shown WHERE bottle_slug = ? AND shown_at < ?
+            ORDER BY shown_at LIMIT ?";
+        self.db()
+            .read(move |connection| {
+                Box::pin(async move {
+                    let ids = sqlx::query_scalar(query).bind(slug.as_str()).bind(before);
+                    Ok(ids.bind(MAX_SHOWN).fetch_all(&mut connection.sql).await?)
+                })
+            })
+            .await
+    }
+
+    /// Forgets that these were shown, for they are gone. Says how many it knew.
+    pub async fn shown_forget(&self, slug: &Slug, ids: Vec<String>) -> Result<u64, StoreError> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let (slug, list) = (slug.clone(), serde_json::json!(ids).to_string());
+        let query = "DELETE FROM supervise_shown WHERE bottle_slug = ?
+            AND proposal_id IN (SELECT value FROM json_each(?))";
+        self.db()
+            .write(move |connection| {
+                Box::pin(async move {
+                    let gone = sqlx::query(query).bind(slug.as_str()).bind(list);
+                    Ok(gone.execute(&mut connection.sql).await?.rows_affected())
+                })
+            })
+            .await
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
         verdict: Verdict::Approve,
         notes: Some(args.notes),
         via: "supervise approve",
+        sticky: None,
         question: "approve all of these?",
         dangers: if args.include_dangerous {
             Dangers::Include

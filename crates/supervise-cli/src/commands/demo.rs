@@ -152,7 +152,7 @@ async fn arrival(session: &Session<'_>) -> Result<Item, CliError> {
 /// The same path as `review`; with nobody at the terminal the demonstration approves by itself.
 async fn decide(session: &Session<'_>, item: &Item) -> Result<(), CliError> {
     if session.operator == Operator::AtTerminal {
-        return review::take(session, item).await.map(|_| ());
+        return review::take(session, item, None).await.map(|_| ());
     }
     let risks = Background::default().risks(item);
     let preview = LiveFile::NotConfigured.preview(&item.proposal);
@@ -169,6 +169,7 @@ async fn decide(session: &Session<'_>, item: &Item) -> Result<(), CliError> {
         verdict: Verdict::Approve,
         notes: "welcome".to_owned(),
         via: "supervise demo",
+        sticky: None,
         shown: None,
     };
     let decided = Desk::new(session).decide(item, decision).await?;

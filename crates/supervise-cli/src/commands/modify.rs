@@ -72,6 +72,7 @@ async fn decide(args: &Args, session: &Session<'_>) -> Result<Option<Decided>, C
         verdict,
         notes: args.notes.clone(),
         via: "supervise modify",
+        sticky: None,
         shown: None,
     };
     desk.decide(&item, decision).await.map(Some)

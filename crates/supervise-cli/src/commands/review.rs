@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use supervise_core::{Digest, Level};
-use supervise_store::Verdict;
+use supervise_store::{Sticky, Verdict};
 
 use super::list::explain;
 use super::modify::revise;
@@ -23,6 +23,7 @@ use crate::risks::{Background, worst};
 use crate::session::Session;
 use crate::shown;
 use crate::signals::stop;
+use crate::span::sticky;
 use crate::ui::{Paint, Stream, line};
 
 const EXAMPLES: &str = "\
@@ -48,6 +49,9 @@ pub(crate) struct Args {
     /// Wait for new proposals when all are done
     #[arg(long)]
     follow: bool,
+    /// How long asking for what you reject is refused, such as 90s, 10m, 2h or 7d; 0 not at all
+    #[arg(long, value_name = "DURATION", value_parser = sticky)]
+    sticky: Option<Sticky>,
 }
 
 /// What to do after one proposal.
@@ -89,9 +93,9 @@ async fn review(args: Args, session: &Session<'_>) -> Result<Exit, CliError> {
         session
             .ui
             .say(&[line![], line![left.len(), " to decide"].painted(Paint::Dim)]);
-        let mut step = take(session, item).await?;
+        let mut step = take(session, item, args.sticky).await?;
         while step == Step::Again {
-            step = take(session, item).await?;
+            step = take(session, item, args.sticky).await?;
         }
         if step == Step::Quit {
             return Ok(Exit::DONE);
@@ -145,7 +149,11 @@ impl Review {
 }
 
 /// Shows one proposal and asks until it is decided or left.
-pub(crate) async fn take(session: &Session<'_>, item: &Item) -> Result<Step, CliError> {
+pub(crate) async fn take(
+    session: &Session<'_>,
+    item: &Item,
+    sticky: Option<Sticky>,
+) -> Result<Step, CliError> {
     let background = Background::of(session, &item.slug).await;
     let live = LiveFile::of(session, &item.slug, item.proposal.tool)?;
     let columns = session.ui.wrap_columns(Stream::Talk);
@@ -172,7 +180,7 @@ pub(crate) async fn take(session: &Session<'_>, item: &Item) -> Result<Step, Cli
         };
         match verdict {
             Ok(Some(verdict)) if dares(session, item, &background, &verdict).await? => {
-                return decide(session, item, verdict, live).await;
+                return decide(session, item, verdict, sticky, live).await;
             }
             Ok(_) => {}
             // A slip in the editor costs nothing: the question is asked again.
@@ -212,6 +220,7 @@ async fn decide(
     session: &Session<'_>,
     item: &Item,
     verdict: Verdict,
+    sticky: Option<Sticky>,
     live: LiveFile,
 ) -> Result<Step, CliError> {
     let notes = match verdict {
@@ -226,6 +235,7 @@ async fn decide(
                 verdict,
                 notes,
                 via: VIA,
+                sticky,
                 shown: Some(live),
             },
         )

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use supervise_core::{Level, Risk};
-use supervise_store::{Decided, Verdict};
+use supervise_store::{Decided, Sticky, Verdict};
 
 use crate::decide::Decision;
 use crate::desk::Desk;
@@ -36,6 +36,8 @@ pub(crate) struct Intention {
     /// `None`: to be asked for, once, when there is something to decide.
     pub(crate) notes: Option<String>,
     pub(crate) via: &'static str,
+    /// How long a rejection sticks; `None`: as configured.
+    pub(crate) sticky: Option<Sticky>,
     /// Asked once where all are meant.
     pub(crate) question: &'static str,
     /// Those that carry a danger, where all are meant.
@@ -59,6 +61,7 @@ impl Intention {
             verdict: self.verdict.clone(),
             notes,
             via: self.via,
+            sticky: self.sticky,
             shown: None,
         })
     }
