@@ -20,6 +20,8 @@ struct DecidedObject<'a> {
     status: Status,
     applied: bool,
     audit_id: i64,
+    /// Only a rejection that sticks has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     refused_until: Option<&'a str>,
 }
 
