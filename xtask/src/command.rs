@@ -1,8 +1,9 @@
 //! Runs programs: one line on stderr before each, and errors that can be repeated by hand.
 
+use std::env;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 /// Why a task stopped, and the exit code that says so.
@@ -59,7 +60,17 @@ pub(crate) fn cargo(subcommand: &str) -> Command {
 pub(crate) fn go_to_root() -> Result<(), Failed> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = manifest.parent().unwrap_or(manifest);
-    std::env::set_current_dir(root).map_err(|error| Failed::new(format!("{}: {error}", root.display())))
+    env::set_current_dir(root).map_err(|error| Failed::new(format!("{}: {error}", root.display())))
+}
+
+/// Wherever the target folder was put, this program lies in it.
+pub(crate) fn target_folder() -> Result<PathBuf, Failed> {
+    let own =
+        env::current_exe().map_err(|error| Failed::new(format!("finding the target folder: {error}")))?;
+    own.ancestors()
+        .nth(2)
+        .map(Path::to_owned)
+        .ok_or_else(|| Failed::new(format!("{} lies in no target folder", own.display())))
 }
 
 /// The one place that writes to stderr. A closed stderr is no reason to stop the work.

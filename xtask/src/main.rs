@@ -4,6 +4,8 @@ mod bench;
 mod ci;
 mod command;
 mod demo;
+mod image;
+mod integration;
 mod test;
 
 use std::process::ExitCode;
@@ -20,6 +22,10 @@ enum Task {
     Demo(demo::Args),
     /// Runs what has to pass before a change goes in
     Ci(ci::Args),
+    /// Builds the sidecar's container image, and a list of what is in it
+    Image(image::Args),
+    /// Plays the whole story with the image in containers, and strikes at it
+    Integration(integration::Args),
     /// Measures both programs, beside others if asked to
     Bench(bench::Args),
     #[command(hide = true)]
@@ -32,6 +38,8 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Demo(args) => demo::run(&args),
         Task::Ci(args) => ci::run(&args),
+        Task::Image(args) => image::run(&args),
+        Task::Integration(args) => integration::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::BenchClient(args) => bench::client::run(&args),
     });

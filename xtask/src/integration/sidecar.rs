@@ -1,0 +1,56 @@
+//! The sidecar's container, as the documentation says to run it.
+
+use std::process::Command;
+
+use super::check::wait;
+use super::container::Container;
+use super::site::{BOTTLE, Site};
+use crate::command::{Failed, succeeds};
+use crate::image::engine::Engine;
+
+/// Where the queue is in the container.
+pub(super) const QUEUE: &str = "/run/supervise/queue";
+
+pub(super) struct Sidecar<'a>(pub(super) Container<'a>);
+
+impl<'a> Sidecar<'a> {
+    /// Started and well.
+    pub(super) fn run(site: &'a Site, settings: &[(&str, &str)]) -> Result<Sidecar<'a>, Failed> {
+        let (container, mut run) = Container::new(site, "sidecar");
+        run.args(["--detach", "--network-alias", "supervise", "--volume"])
+            .arg(format!("{}:{QUEUE}", site.queue().display()));
+        let always = [
+            ("SUPERVISE_BOTTLE_SLUG", BOTTLE),
+            ("SUPERVISE_EGRESS_PROXY_URL", "http://egress:9099"),
+        ];
+        for (name, value) in always.iter().chain(settings) {
+            run.arg(format!("--env={name}={value}"));
+        }
+        run.arg(site.sidecar_image());
+        site.make(&mut run)?;
+        let sidecar = Sidecar(container);
+        sidecar.wait_until_well()?;
+        Ok(sidecar)
+    }
+
+    /// By the image's own health check.
+    pub(super) fn wait_until_well(&self) -> Result<(), Failed> {
+        let well = wait("the sidecar's health check", || Ok(self.is_well()?.then_some(())));
+        well.map_err(|failed| {
+            let log = self.0.logs().unwrap_or_default();
+            Failed::new(format!("{}\n{log}", failed.reason()))
+        })
+    }
+
+    fn is_well(&self) -> Result<bool, Failed> {
+        match self.0.site.engine {
+            // podman's timers need systemd; run by hand the check needs nothing.
+            Engine::Podman => Ok(succeeds(self.command(&["healthcheck", "run"]).arg(&self.0.name))),
+            _ => Ok(self.0.inspect("{{.State.Health.Status}}")? == "healthy"),
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        self.0.site.engine_command(arguments)
+    }
+}
