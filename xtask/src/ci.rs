@@ -3,6 +3,7 @@
 mod arrows;
 mod conformance;
 mod ignored;
+mod long;
 pub(crate) mod original;
 mod packages;
 mod python_mcp;

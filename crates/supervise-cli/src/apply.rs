@@ -6,7 +6,9 @@ mod confirm;
 mod effect;
 mod introspect;
 mod live;
+mod orphans;
 mod target;
+mod trouble;
 
 use std::path::PathBuf;
 
@@ -18,6 +20,7 @@ pub(crate) use effect::{Effect, FileChange, FileKind};
 pub(crate) use introspect::Introspection;
 pub(crate) use live::{LiveFile, Preview};
 pub(crate) use target::{Live, Target};
+pub(crate) use trouble::TargetError;
 
 use crate::config::{Config, Places};
 use crate::session::Session;

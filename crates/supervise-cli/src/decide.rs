@@ -42,7 +42,9 @@ impl Desk<'_> {
         let host = self.host().await?;
         let lock = host.bottle_lock(&item.slug).await?;
         let queue = self.writer(&item.slug).await?;
-        recover(self.session, &host, &lock, &queue).await?;
+        recover(self.session, &host, &lock, &queue)
+            .await
+            .map_err(|error| Halt::Said(unsettled(item, error)))?;
 
         let request = DecisionRequest {
             id: item.proposal.id.clone(),
@@ -161,6 +163,15 @@ async fn not_applied(intended: Intended, failed: Failed) -> Result<CliError, Dec
     let message = line![id, " was not ", status, ": ", why];
     let hint = line!["it is still pending; audit entry ", audit_id, " has the failure"];
     Ok(CliError::new(Kind::EffectFailed, message).hint(hint))
+}
+
+/// Another decision stands in the way; about this one nothing was done.
+fn unsettled(item: &Item, error: DecisionError) -> CliError {
+    let id = SafeLine::new(&item.proposal.id);
+    let message = line![id, " was not decided: an interrupted decision of ", &item.slug];
+    CliError::failed(message.and(" can't be settled"))
+        .because(error)
+        .hint("mend that; `supervise list` says when it is settled")
 }
 
 fn moved(item: &Item) -> CliError {

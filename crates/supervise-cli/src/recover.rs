@@ -7,12 +7,15 @@ use supervise_core::SafeLine;
 use supervise_store::{BottleLock, DecisionError, Host, Intended, Queue, RecoveredAs, StoreError};
 
 use crate::apply::{
-    Effect, Failed, FileChange, FileKind, Rolled, Target, put_in_force, roll_back, run_again,
+    Effect, Failed, FileChange, FileKind, Rolled, Target, TargetError, put_in_force, roll_back, run_again,
 };
 use crate::error::CliError;
 use crate::inbox::{self, Inbox, Place};
 use crate::session::Session;
 use crate::ui::line;
+
+/// What the audit log says of a decision whose file was not written, or was put back already.
+const INTERRUPTED: &str = "it was interrupted before it was in force";
 
 /// Settles every bottle of the inbox in which a decision was interrupted, and reads those bottles again. What
 /// can't be settled is said, and hides nothing.
@@ -113,7 +116,7 @@ fn say(session: &Session<'_>, lock: &BottleLock, id: &str, what: RecoveredAs) {
 async fn end(session: &Session<'_>, intended: Intended) -> Result<RecoveredAs, DecisionError> {
     match Effect::from_json(intended.effect().unwrap_or_default()) {
         Ok(Effect::File(change)) => end_change(session, intended, change).await,
-        Ok(Effect::Already) => undo(intended).await,
+        Ok(Effect::Already) => fail(intended, INTERRUPTED).await,
         Ok(Effect::Refused { why }) | Err(why) => fail(intended, &why).await,
     }
 }
@@ -123,33 +126,36 @@ async fn end_change(
     intended: Intended,
     change: FileChange,
 ) -> Result<RecoveredAs, DecisionError> {
-    let target = match Target::open(&change.path) {
-        Ok(target) => target,
-        Err(why) => return fail(intended, &interrupted_by(&why)).await,
-    };
-    target
-        .lock()
-        .await
-        .map_err(|why| stuck(&intended, &change.path, why))?;
-    let now = match target.read() {
-        Ok(now) => now.map(|live| live.text),
-        Err(why) => return fail(intended, &interrupted_by(&why)).await,
+    let (target, now) = match look(&change.path).await {
+        Ok(found) => found,
+        Err(why) if why.leaves_doubt() => {
+            return Err(stuck(&intended, &change.path, why.trouble.to_string()));
+        }
+        Err(why) => return fail(intended, &interrupted_by(&why.to_string())).await,
     };
     if now.as_ref() == Some(&change.after) {
         return finish(session, intended, &change, &target).await;
     }
-    if now == change.before {
-        // It may have been put back by a run that ended before the proxy was told.
-        if change.kind == FileKind::Routes
-            && let Err(why) = run_again(session, &change).await
-        {
-            session
-                .ui
-                .warn(line!["the routes are as they were, but: ", SafeLine::new(&why)]);
-        }
-        return undo(intended).await;
+    if now != change.before {
+        return fail(intended, &interrupted_by("the file was changed by somebody else")).await;
     }
-    fail(intended, &interrupted_by("the file was changed by somebody else")).await
+    // It may have been put back by a run that ended before the proxy was told.
+    if change.kind == FileKind::Routes
+        && let Err(why) = run_again(session, &change).await
+    {
+        let why = format!("{INTERRUPTED}; the file is as it was, but putting it in force failed: {why}");
+        return fail(intended, &why).await;
+    }
+    fail(intended, INTERRUPTED).await
+}
+
+/// The file as it lies there, its directory locked and what the crash left beside it gone.
+async fn look(path: &Path) -> Result<(Target, Option<String>), TargetError> {
+    let target = Target::open(path)?;
+    target.lock().await?;
+    target.sweep();
+    let now = target.read()?.map(|live| live.text);
+    Ok((target, now))
 }
 
 /// The file is written: its command decides, as it would have.
@@ -160,6 +166,9 @@ async fn finish(
     target: &Target,
 ) -> Result<RecoveredAs, DecisionError> {
     let why = if intended.is_answerable() {
+        target
+            .sync()
+            .map_err(|why| stuck(&intended, &change.path, why.trouble.to_string()))?;
         match put_in_force(session, change).await {
             Ok(()) => {
                 let decided = intended.audit(true).await?.answer().await?;
@@ -175,11 +184,6 @@ async fn finish(
         Rolled::Back => fail(intended, &why).await,
         Rolled::Stuck => Err(stuck(&intended, &change.path, why)),
     }
-}
-
-async fn undo(intended: Intended) -> Result<RecoveredAs, DecisionError> {
-    intended.undo().await?;
-    Ok(RecoveredAs::Undone)
 }
 
 async fn fail(intended: Intended, why: &str) -> Result<RecoveredAs, DecisionError> {

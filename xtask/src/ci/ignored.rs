@@ -1,6 +1,6 @@
 //! Finds tests that nobody runs: ignored, and in none of the groups above.
 
-use super::{Missing, Outcome, conformance, original, python_mcp, tampering, typescript_mcp};
+use super::{Missing, Outcome, conformance, long, original, python_mcp, tampering, typescript_mcp};
 use crate::command::{self, Failed, cargo};
 
 const GROUPS: &[&str] = &[
@@ -9,6 +9,7 @@ const GROUPS: &[&str] = &[
     tampering::FILTER,
     typescript_mcp::FILTER,
     conformance::FILTER,
+    long::FILTER,
 ];
 
 pub(super) fn check(_: Missing) -> Result<Outcome, Failed> {

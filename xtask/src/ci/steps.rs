@@ -1,7 +1,8 @@
 //! The list of steps. A new one is a line here.
 
 use super::{
-    Missing, Outcome, Step, arrows, conformance, ignored, original, python_mcp, tampering, typescript_mcp,
+    Missing, Outcome, Step, arrows, conformance, ignored, long, original, python_mcp, tampering,
+    typescript_mcp,
 };
 use crate::command::{self, Failed, cargo};
 use crate::test;
@@ -55,6 +56,10 @@ pub(super) const WITH_PACKAGES: &[Step] = &[
     Step {
         name: "tampering",
         run: tampering::check,
+    },
+    Step {
+        name: "long",
+        run: long::check,
     },
     Step {
         name: "ignored",

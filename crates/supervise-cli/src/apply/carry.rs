@@ -2,7 +2,7 @@
 
 use supervise_core::{SafeLine, SafeText};
 
-use super::command::{self, CommandFailed, OnSignal};
+use super::command::{self, CommandFailed, OnSignal, Run};
 use super::{FileChange, FileKind, Job, Target};
 use crate::render::card::behind_gutter;
 use crate::session::{Operator, Session};
@@ -32,7 +32,7 @@ impl Job {
     pub(crate) async fn carry_out(&self, session: &Session<'_>) -> Result<(), Failed> {
         let (change, target) = (&self.change, &self.target);
         if let Err(why) = target.replace(self.before.as_ref(), Some(&change.after)) {
-            return Err(put_back(change, target, why));
+            return Err(put_back(change, target, why.to_string()));
         }
         match put_in_force(session, change).await {
             Ok(()) => Ok(()),
@@ -52,8 +52,9 @@ pub(crate) async fn roll_back(
     if failed.rolled == Rolled::Back
         && let Err(again) = run(session, change, OnSignal::GoOn).await
     {
+        let command = change.command.join(" ");
         failed.why = format!(
-            "{}; putting the old file in force failed too: {again}",
+            "{}; putting the old file in force failed too: {again}; run it by hand once it is mended: {command}",
             failed.why
         );
     }
@@ -85,6 +86,7 @@ fn put_back(change: &FileChange, target: &Target, why: String) -> Failed {
     };
     let now = match target.read() {
         Ok(now) => now,
+        Err(more) if more.leaves_doubt() => return stuck(why, more.to_string()),
         Err(more) => return back(format!("{why}; the file is left alone: {more}")),
     };
     let text = now.as_ref().map(|live| live.text.as_str());
@@ -98,7 +100,7 @@ fn put_back(change: &FileChange, target: &Target, why: String) -> Failed {
     }
     match target.replace(now.as_ref(), change.before.as_deref()) {
         Ok(()) => back(why),
-        Err(more) => stuck(why, more),
+        Err(more) => stuck(why, more.to_string()),
     }
 }
 
@@ -115,14 +117,13 @@ async fn run(session: &Session<'_>, change: &FileChange, on_signal: OnSignal) ->
                 .say(&[line!["still ", doing, ", ", seconds, " s"].painted(Paint::Dim)]);
         }
     };
-    let ran = command::run(
-        &change.command,
-        session.root.path(),
-        change.kind.limit(),
-        on_signal,
-        tick,
-    )
-    .await;
+    let this = Run {
+        command: &change.command,
+        file: &change.path,
+        dir: session.root.path(),
+        limit: change.kind.limit(),
+    };
+    let ran = command::run(this, on_signal, tick).await;
     ran.map_err(|failed| {
         show(session, &failed);
         quoted(failed)

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
+use super::orphans;
 use crate::signals::stop;
 
+/// The last of it.
 const MAX_OUTPUT_BYTES: usize = 64 << 10;
 /// What a background process of the command may still write once the command has ended isn't waited for.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -33,20 +35,24 @@ pub(crate) enum OnSignal {
     GoOn,
 }
 
-/// Runs it in `dir` and waits at most `limit`; `tick` is called every ten seconds. It is its own process
+/// What is run, for which file, and where.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) command: &'a [String],
+    pub(crate) file: &'a Path,
+    pub(crate) dir: &'a Path,
+    pub(crate) limit: Duration,
+}
+
+/// Runs it and waits at most its limit; `tick` is called every ten seconds. It is its own process
 /// group, so that all of it ends with the limit, and Ctrl-C reaches it only through this program.
-pub(crate) async fn run(
-    command: &[String],
-    dir: &Path,
-    limit: Duration,
-    on_signal: OnSignal,
-    tick: impl Fn(u64),
-) -> Result<(), CommandFailed> {
+pub(crate) async fn run(run: Run<'_>, on_signal: OnSignal, tick: impl Fn(u64)) -> Result<(), CommandFailed> {
     let failed = |why: String, output: String| CommandFailed { why, output };
-    let name = command.join(" ");
-    let (child, output) = start(command, dir)
-        .map_err(|error| failed(format!("'{name}' can't be started: {error}"), String::new()))?;
-    let ended = wait(child, limit, on_signal, tick).await;
+    let name = run.command.join(" ");
+    orphans::end(run.file).await;
+    let (child, output) =
+        start(run).map_err(|error| failed(format!("'{name}' can't be started: {error}"), String::new()))?;
+    let ended = wait(child, run.limit, on_signal, tick).await;
     let why = match ended {
         Ok(status) if status.success() => return Ok(()),
         Ok(status) => format!("'{name}' ended with {status}"),
@@ -55,14 +61,16 @@ pub(crate) async fn run(
     Err(failed(why, output.text().await))
 }
 
-fn start(command: &[String], dir: &Path) -> std::io::Result<(Child, Output)> {
-    let (program, arguments) = command
+fn start(run: Run<'_>) -> std::io::Result<(Child, Output)> {
+    let (program, arguments) = run
+        .command
         .split_first()
         .ok_or_else(|| std::io::Error::other("it is empty"))?;
     let (reader, writer) = pipe()?;
     let child = Command::new(program)
         .args(arguments)
-        .current_dir(dir)
+        .current_dir(run.dir)
+        .env(orphans::MARK, run.file)
         .stdin(Stdio::null())
         .stdout(writer.try_clone()?)
         .stderr(writer)
@@ -118,8 +126,11 @@ impl Output {
             let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = pipe.read(&mut buffer) {
                 let mut kept = keep.lock().unwrap_or_else(PoisonError::into_inner);
-                let room = MAX_OUTPUT_BYTES.saturating_sub(kept.len()).min(count);
-                kept.extend_from_slice(&buffer[..room]);
+                kept.extend_from_slice(&buffer[..count]);
+                // The reason stands at the end. Cut at twice the length, so that not every read moves all of it.
+                if kept.len() > 2 * MAX_OUTPUT_BYTES {
+                    cut(&mut kept);
+                }
             }
         });
         Output { kept, reader }
@@ -130,9 +141,15 @@ impl Output {
         while !self.reader.is_finished() && Instant::now() < give_up {
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        cut(&mut kept);
         String::from_utf8_lossy(&kept).into_owned()
     }
+}
+
+fn cut(kept: &mut Vec<u8>) {
+    let over = kept.len().saturating_sub(MAX_OUTPUT_BYTES);
+    kept.drain(..over);
 }
 
 #[cfg(test)]
@@ -145,7 +162,16 @@ mod tests {
             .enable_all()
             .build()
             .unwrap()
-            .block_on(run(&command, Path::new("/"), limit, OnSignal::GoOn, |_| {}))
+            .block_on(run(this(&command, limit), OnSignal::GoOn, |_| {}))
+    }
+
+    fn this(command: &[String], limit: Duration) -> Run<'_> {
+        Run {
+            command,
+            file: Path::new(command.last().map_or("", String::as_str)),
+            dir: Path::new("/"),
+            limit,
+        }
     }
 
     const PLENTY: Duration = Duration::from_secs(20);
@@ -181,8 +207,10 @@ mod tests {
 
     #[test]
     fn endless_output_is_cut_and_a_background_process_is_not_waited_for() {
-        let failed = shell("head -c 300000 /dev/zero | tr '\\0' x; exit 1", PLENTY).unwrap_err();
+        let script = "head -c 300000 /dev/zero | tr '\\0' x; echo why; exit 1";
+        let failed = shell(script, PLENTY).unwrap_err();
         assert_eq!(failed.output.len(), MAX_OUTPUT_BYTES);
+        assert!(failed.output.ends_with("xwhy\n"), "the end is what counts");
         let began = Instant::now();
         assert!(shell("sleep 5 & exit 1", PLENTY).is_err());
         assert!(began.elapsed() < Duration::from_secs(3));
@@ -195,7 +223,7 @@ mod tests {
             .enable_all()
             .build()
             .unwrap()
-            .block_on(run(&command, Path::new("/"), PLENTY, OnSignal::Stop, |_| {}));
+            .block_on(run(this(&command, PLENTY), OnSignal::Stop, |_| {}));
         assert!(
             ran.unwrap_err()
                 .why

@@ -1,15 +1,18 @@
 //! A bottle whose routes and Dockerfile are files, put in force by a script that can be broken.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 
-use supervise_core::Proposal;
+use supervise_core::{Proposal, Tool};
 use supervise_store::State;
 
-use crate::world::World;
+use crate::world::{Ran, World, slug};
 
 pub(super) const FILE: &str =
     "# by hand\nroutes:\n  - host: example.com  # docs\n    path_allowlist: [/v1/]\n";
+
+const MODE: u32 = 0o640;
 
 pub(super) const CONFIG: &str = "operator = \"ada\"
 [egress]
@@ -41,6 +44,7 @@ impl<'a> Bottle<'a> {
         fs::create_dir_all(bottle.dir()).unwrap();
         fs::create_dir_all(bottle.root().join("bottles/dev")).unwrap();
         fs::write(bottle.routes(), FILE).unwrap();
+        fs::set_permissions(bottle.routes(), fs::Permissions::from_mode(MODE)).unwrap();
         fs::write(bottle.root().join("supervise.toml"), CONFIG).unwrap();
         bottle.script(RELOAD);
         bottle
@@ -79,6 +83,12 @@ impl<'a> Bottle<'a> {
         fs::remove_file(self.root().join("broken")).unwrap();
     }
 
+    pub(super) fn ask_capability(&self, dockerfile: &str) -> Proposal {
+        let (bottle, tool) = (slug("dev"), Tool::CapabilityBlock);
+        self.world
+            .propose(Proposal::new(&bottle, tool, dockerfile, "the tests need it"))
+    }
+
     pub(super) fn in_force(&self) -> Option<String> {
         fs::read_to_string(self.root().join("in-force")).ok()
     }
@@ -98,6 +108,30 @@ impl<'a> Bottle<'a> {
         entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect()
+    }
+
+    /// Approves what can't be put in force: everything is as before, nobody was told, and the audit log says why.
+    #[track_caller]
+    pub(super) fn refuses(&self, proposal: &Proposal, said: &str) -> Ran {
+        let ran = self.world.run(&["approve", &proposal.id]).expect(7);
+        assert!(ran.err.contains(said), "{said:?}: {}", ran.err);
+        assert!(ran.err.contains("is still pending"), "{said:?}: {}", ran.err);
+        assert_eq!(self.answer(proposal), None, "{said:?}");
+        let audit = self.world.audit();
+        let entry = &audit.last().unwrap().entry;
+        assert_eq!(entry.operator_action, "apply-failed", "{said:?}");
+        assert!(entry.operator_notes.contains(said), "{said:?}: {audit:?}");
+        ran
+    }
+
+    /// The routes file as it was made, byte for byte, with nothing beside it.
+    #[track_caller]
+    pub(super) fn is_as_before(&self) {
+        let found = fs::metadata(self.routes()).unwrap();
+        assert_eq!((self.text().as_str(), found.mode() & 0o7777), (FILE, MODE));
+        assert!(self.litter().contains(&"routes.yaml".to_owned()));
+        let left = |name: &String| name.contains("supervise-new");
+        assert!(!self.litter().iter().any(left), "{:?}", self.litter());
     }
 
     /// What the agent is told, if it is answered: the status, and whether it was applied.
