@@ -13,6 +13,7 @@ use crate::error::{CliError, Kind};
 use crate::inbox::Item;
 use crate::operator;
 use crate::recover::recover;
+use crate::signals::interrupted;
 use crate::ui::line;
 
 /// What the operator decided, and by which verb.
@@ -55,13 +56,22 @@ impl Desk<'_> {
             operator: operator::signature(config),
             via: decision.via.to_owned(),
         };
+        // From the claim on a signal ends nothing half-way.
+        let stops = self.session.stops();
         let claimed = host.decision_claim(lock, &queue, request).await?;
         let text = final_text(claimed.proposal(), &decision.verdict).map(str::to_owned);
         let (plan, diff) = match &text {
             None => (Plan::Nothing, String::new()),
             Some(text) => {
                 let proposal = claimed.proposal();
-                let plan = apply::plan(self.session, config, proposal, &item.slug, text).await;
+                // Another decision may be changing the file, for as long as its command takes.
+                let plan = tokio::select! {
+                    plan = apply::plan(self.session, config, proposal, &item.slug, text) => plan,
+                    () = stops.reach(1) => {
+                        claimed.release().await?;
+                        return Err(Halt::Said(interrupted()));
+                    }
+                };
                 let diff = plan.diff(proposal.tool, text);
                 (plan, diff)
             }

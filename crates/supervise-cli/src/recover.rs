@@ -95,6 +95,10 @@ pub(crate) async fn recover(
     for recovered in recovery.recovered {
         say(session, lock, &recovered.id, recovered.what);
     }
+    if !recovery.unfinished.is_empty() {
+        // It was stopped half-way once.
+        session.stops();
+    }
     for intended in recovery.unfinished {
         let id = intended.proposal().id.clone();
         let what = end(session, intended).await?;

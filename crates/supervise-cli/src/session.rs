@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use supervise_core::{Root, Slug};
 
@@ -10,6 +11,7 @@ use crate::arguments::Globals;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::{CliError, Kind};
+use crate::signals::Stops;
 use crate::ui::{Printable, Ui, line};
 
 /// How results are printed.
@@ -45,6 +47,7 @@ pub(crate) struct Session<'a> {
     pub(crate) consent: Consent,
     pub(crate) environment: Environment,
     config: OnceCell<Config>,
+    stops: OnceCell<Stops>,
 }
 
 impl<'a> Session<'a> {
@@ -69,6 +72,7 @@ impl<'a> Session<'a> {
             },
             environment,
             config: OnceCell::new(),
+            stops: OnceCell::new(),
         })
     }
 
@@ -86,6 +90,7 @@ impl<'a> Session<'a> {
                 ..Environment::default()
             },
             config: OnceCell::new(),
+            stops: OnceCell::new(),
         }
     }
 
@@ -96,6 +101,23 @@ impl<'a> Session<'a> {
         }
         let config = Config::load(&self.root)?;
         Ok(self.config.get_or_init(|| config))
+    }
+
+    /// Signals, which are only counted from the first call on: a decision that has begun is brought to an end.
+    pub(crate) fn stops(&self) -> &Stops {
+        self.stops.get_or_init(Stops::counted)
+    }
+
+    /// Whether to begin with nothing more. What was sent by now has been counted when this returns.
+    pub(crate) async fn is_stopped(&self) -> bool {
+        match self.stops.get() {
+            Some(stops) => {
+                // Signals come in only while this program waits.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                stops.any()
+            }
+            None => false,
+        }
     }
 
     /// Refuses to go on where `what` would have to ask and nobody is there.

@@ -2,7 +2,7 @@
 
 use supervise_core::{SafeLine, SafeText};
 
-use super::command::{self, CommandFailed, OnSignal, Run};
+use super::command::{self, CommandFailed, Run};
 use super::{FileChange, FileKind, Job, Target};
 use crate::render::card::behind_gutter;
 use crate::session::{Operator, Session};
@@ -27,6 +27,25 @@ pub(crate) enum Rolled {
     Stuck,
 }
 
+/// Whether the operator's Ctrl-C ends a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OnSignal {
+    Stop,
+    /// Putting things back must not be cut short, but a rebuild that is too long for the operator, who has
+    /// asked twice, may be.
+    GoOn,
+}
+
+impl OnSignal {
+    async fn stopped(self, session: &Session<'_>, kind: FileKind) {
+        match (self, kind) {
+            (OnSignal::Stop, _) => session.stops().reach(1).await,
+            (OnSignal::GoOn, FileKind::Dockerfile) => session.stops().reach(2).await,
+            (OnSignal::GoOn, FileKind::Routes) => std::future::pending().await,
+        }
+    }
+}
+
 impl Job {
     /// Writes the file and runs its command; if that fails, nothing has changed.
     pub(crate) async fn carry_out(&self, session: &Session<'_>) -> Result<(), Failed> {
@@ -49,6 +68,11 @@ pub(crate) async fn roll_back(
     why: String,
 ) -> Failed {
     let mut failed = put_back(change, target, why);
+    if session.stops().any() && change.kind == FileKind::Dockerfile {
+        let what =
+            "interrupted: the old Dockerfile is back and is built again; once more to leave that to you";
+        session.ui.say(&[line![what]]);
+    }
     if failed.rolled == Rolled::Back
         && let Err(again) = run(session, change, OnSignal::GoOn).await
     {
@@ -123,7 +147,7 @@ async fn run(session: &Session<'_>, change: &FileChange, on_signal: OnSignal) ->
         dir: session.root.path(),
         limit: change.kind.limit(),
     };
-    let ran = command::run(this, on_signal, tick).await;
+    let ran = command::run(this, on_signal.stopped(session, change.kind), tick).await;
     ran.map_err(|failed| {
         show(session, &failed);
         quoted(failed)

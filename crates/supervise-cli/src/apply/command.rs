@@ -11,7 +11,6 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
 use super::orphans;
-use crate::signals::stop;
 
 /// The last of it.
 const MAX_OUTPUT_BYTES: usize = 64 << 10;
@@ -27,14 +26,6 @@ pub(crate) struct CommandFailed {
     pub(crate) output: String,
 }
 
-/// Whether the operator's Ctrl-C ends the command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OnSignal {
-    Stop,
-    /// Putting things back must not be cut short.
-    GoOn,
-}
-
 /// What is run, for which file, and where.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Run<'a> {
@@ -44,15 +35,19 @@ pub(crate) struct Run<'a> {
     pub(crate) limit: Duration,
 }
 
-/// Runs it and waits at most its limit; `tick` is called every ten seconds. It is its own process
-/// group, so that all of it ends with the limit, and Ctrl-C reaches it only through this program.
-pub(crate) async fn run(run: Run<'_>, on_signal: OnSignal, tick: impl Fn(u64)) -> Result<(), CommandFailed> {
+/// Runs it and waits at most its limit; `stopped` ends it, `tick` is called every ten seconds. It is its own
+/// process group, so that all of it ends with the limit, and Ctrl-C reaches it only through this program.
+pub(crate) async fn run(
+    run: Run<'_>,
+    stopped: impl Future<Output = ()>,
+    tick: impl Fn(u64),
+) -> Result<(), CommandFailed> {
     let failed = |why: String, output: String| CommandFailed { why, output };
     let name = run.command.join(" ");
     orphans::end(run.file).await;
     let (child, output) =
         start(run).map_err(|error| failed(format!("'{name}' can't be started: {error}"), String::new()))?;
-    let ended = wait(child, run.limit, on_signal, tick).await;
+    let ended = wait(child, run.limit, stopped, tick).await;
     let why = match ended {
         Ok(status) if status.success() => return Ok(()),
         Ok(status) => format!("'{name}' ended with {status}"),
@@ -82,17 +77,11 @@ fn start(run: Run<'_>) -> std::io::Result<(Child, Output)> {
 async fn wait(
     mut child: Child,
     limit: Duration,
-    on_signal: OnSignal,
+    stopped: impl Future<Output = ()>,
     tick: impl Fn(u64),
 ) -> Result<ExitStatus, String> {
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let began = Instant::now();
-    let stopped = async {
-        match on_signal {
-            OnSignal::Stop => stop().await,
-            OnSignal::GoOn => std::future::pending().await,
-        }
-    };
     let ticking = async {
         loop {
             tokio::time::sleep(SAY_EVERY).await;
@@ -102,7 +91,7 @@ async fn wait(
     let why = tokio::select! {
         ended = child.wait() => return ended.map_err(|error| format!("can't be waited for: {error}")),
         () = tokio::time::sleep(limit) => format!("ran longer than {} s and was stopped", limit.as_secs()),
-        _ = stopped => "was interrupted".to_owned(),
+        () = stopped => "was interrupted".to_owned(),
         () = ticking => String::new(),
     };
     if let Some(group) = group {
@@ -162,7 +151,7 @@ mod tests {
             .enable_all()
             .build()
             .unwrap()
-            .block_on(run(this(&command, limit), OnSignal::GoOn, |_| {}))
+            .block_on(run(this(&command, limit), std::future::pending(), |_| {}))
     }
 
     fn this(command: &[String], limit: Duration) -> Run<'_> {
@@ -223,7 +212,7 @@ mod tests {
             .enable_all()
             .build()
             .unwrap()
-            .block_on(run(this(&command, PLENTY), OnSignal::Stop, |_| {}));
+            .block_on(run(this(&command, PLENTY), std::future::pending(), |_| {}));
         assert!(
             ran.unwrap_err()
                 .why

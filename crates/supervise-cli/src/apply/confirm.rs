@@ -10,7 +10,6 @@ use supervise_core::{Route, RouteEntry, SafeLine};
 
 use super::introspect::{Introspection, Unanswered};
 use crate::session::Session;
-use crate::signals::stop;
 use crate::ui::line;
 
 /// A reload is only a signal to most proxies, so the list may lag behind its command for so long.
@@ -58,7 +57,7 @@ impl LiveCheck {
     pub(crate) async fn confirm(&self, session: &Session<'_>) -> Result<(), String> {
         let seen = tokio::select! {
             seen = self.look() => seen,
-            _ = stop() => return Err("the look at the proxy was interrupted".to_owned()),
+            () = session.stops().reach(1) => return Err("the look at the proxy was interrupted".to_owned()),
         };
         match seen {
             Seen::There => Ok(()),

@@ -22,7 +22,7 @@ use crate::report;
 use crate::risks::{Background, worst};
 use crate::session::Session;
 use crate::shown;
-use crate::signals::stop;
+use crate::signals::{interrupted, stop};
 use crate::span::sticky;
 use crate::ui::{Paint, Stream, line};
 
@@ -81,6 +81,9 @@ async fn review(args: Args, session: &Session<'_>) -> Result<Exit, CliError> {
     loop {
         let inbox = review.look(session).await?;
         let left: Vec<&Item> = inbox.items.iter().filter(|item| review.is_new(item)).collect();
+        if session.is_stopped().await {
+            return Err(interrupted());
+        }
         let Some(item) = left.first() else {
             if !args.follow {
                 break;

@@ -15,6 +15,7 @@ use crate::recover;
 use crate::report;
 use crate::risks::{Background, worst};
 use crate::session::{Consent, Session};
+use crate::signals::interrupted;
 use crate::ui::{Line, Paint, Stream, line};
 
 use super::list::{explain, human};
@@ -79,6 +80,9 @@ pub(crate) async fn decide(
     let mut desk = Desk::open(session).await?;
     let mut exit = Exit::DONE;
     for id in &which.ids {
+        if session.is_stopped().await {
+            return Ok(stop_here(session, exit));
+        }
         let decided = decide_named(&mut desk, id, &mut intention).await;
         exit = exit.or(finish(session, id, decided)?);
     }
@@ -88,6 +92,13 @@ pub(crate) async fn decide(
 async fn decide_named(desk: &mut Desk<'_>, id: &str, intention: &mut Intention) -> Result<Decided, CliError> {
     let item = desk.undecided(&IdArgument::parse(id)?).await?;
     desk.decide(&item, intention.decision().await?).await
+}
+
+/// The operator has asked to stop while one was being decided, which has come to its end.
+fn stop_here(session: &Session<'_>, exit: Exit) -> Exit {
+    let stopped = interrupted();
+    session.ui.error(&stopped);
+    exit.or(stopped.kind().into())
 }
 
 fn finish(session: &Session<'_>, id: &str, decided: Result<Decided, CliError>) -> Result<Exit, CliError> {
@@ -116,6 +127,9 @@ async fn decide_all(session: &Session<'_>, mut intention: Intention) -> Result<E
     let mut desk = Desk::new(session);
     let mut exit = Exit::DONE;
     for item in &items {
+        if session.is_stopped().await {
+            return Ok(stop_here(session, exit));
+        }
         let decided = decide_listed(&mut desk, item, &mut intention).await;
         exit = exit.or(finish(session, &item.proposal.id, decided)?);
     }

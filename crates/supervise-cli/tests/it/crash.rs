@@ -114,70 +114,72 @@ fn status(world: &World, proposal: &Proposal) -> Option<Status> {
     }
 }
 
-#[test]
-fn list_finishes_or_undoes() {
+/// Every verdict, cut off at every step.
+fn each_cut(then: impl Fn(&World, &Proposal, Status, Left)) {
     for (verdict, wanted) in VERDICTS {
         for (steps, left) in CUTS {
             let world = World::new();
             let proposal = world.ask("dev");
             crash(&world, &proposal, verdict, steps);
-            let ran = world.run(&["list"]).expect(0);
-            let at = format!("{verdict} cut after {steps}: {}", ran.err);
-            let expected = match left {
-                Left::Nothing | Left::Claim => None,
-                Left::Word | Left::Answer => Some(wanted),
-            };
-            assert_eq!(status(&world, &proposal), expected, "{at}");
-            assert_eq!(ran.out.contains(&proposal.id), expected.is_none(), "{at}");
-            assert_eq!(world.audit().len(), usize::from(expected.is_some()), "{at}");
-            let said = match left {
-                Left::Nothing | Left::Answer => !ran.err.contains("interrupted"),
-                Left::Claim => ran.err.contains(&format!(
-                    "undid an interrupted decision: {} is pending again",
-                    proposal.id
-                )),
-                Left::Word => ran.err.contains(&format!(
-                    "finished an interrupted decision: {} is {wanted}",
-                    proposal.id
-                )),
-            };
-            assert!(said, "{at}");
-            // Once: the next list has nothing left to settle.
-            assert!(
-                !world.run(&["list"]).expect(0).err.contains("interrupted"),
-                "{at}"
-            );
+            then(&world, &proposal, wanted, left);
         }
     }
 }
 
 #[test]
+fn list_finishes_or_undoes() {
+    each_cut(|world, proposal, wanted, left| {
+        let ran = world.run(&["list"]).expect(0);
+        let at = format!("{wanted}, leaving {left:?}: {}", ran.err);
+        let expected = match left {
+            Left::Nothing | Left::Claim => None,
+            Left::Word | Left::Answer => Some(wanted),
+        };
+        assert_eq!(status(world, proposal), expected, "{at}");
+        assert_eq!(ran.out.contains(&proposal.id), expected.is_none(), "{at}");
+        assert_eq!(world.audit().len(), usize::from(expected.is_some()), "{at}");
+        let said = match left {
+            Left::Nothing | Left::Answer => !ran.err.contains("interrupted"),
+            Left::Claim => ran.err.contains(&format!(
+                "undid an interrupted decision: {} is pending again",
+                proposal.id
+            )),
+            Left::Word => ran.err.contains(&format!(
+                "finished an interrupted decision: {} is {wanted}",
+                proposal.id
+            )),
+        };
+        assert!(said, "{at}");
+        // Once: the next list has nothing left to settle.
+        assert!(
+            !world.run(&["list"]).expect(0).err.contains("interrupted"),
+            "{at}"
+        );
+    });
+}
+
+#[test]
 fn the_next_decision_finishes_or_undoes() {
-    for (verdict, wanted) in VERDICTS {
-        for (steps, left) in CUTS {
-            let world = World::new();
-            let proposal = world.ask("dev");
-            crash(&world, &proposal, verdict, steps);
-            let ran = world.run(&["reject", &proposal.id, "--notes", "from the next"]);
-            let at = format!("{verdict} cut after {steps}: {}", ran.err);
-            let (code, expected, operator_notes) = match left {
-                Left::Nothing | Left::Claim => (0, Status::Rejected, "from the next"),
-                Left::Word | Left::Answer => (4, wanted, "from the victim"),
-            };
-            assert_eq!(ran.code, code, "{at}");
-            assert_eq!(status(&world, &proposal), Some(expected), "{at}");
-            assert!(
-                code == 0 || ran.err.contains(&format!("is already {wanted}")),
-                "{at}"
-            );
-            let audit = world.audit();
-            let [row] = audit.as_slice() else {
-                panic!("{at}: {audit:?}")
-            };
-            assert_eq!(row.entry.operator_action, expected.name(), "{at}");
-            assert_eq!(row.entry.operator_notes, operator_notes, "{at}");
-        }
-    }
+    each_cut(|world, proposal, wanted, left| {
+        let ran = world.run(&["reject", &proposal.id, "--notes", "from the next"]);
+        let at = format!("{wanted}, leaving {left:?}: {}", ran.err);
+        let (code, expected, operator_notes) = match left {
+            Left::Nothing | Left::Claim => (0, Status::Rejected, "from the next"),
+            Left::Word | Left::Answer => (4, wanted, "from the victim"),
+        };
+        assert_eq!(ran.code, code, "{at}");
+        assert_eq!(status(world, proposal), Some(expected), "{at}");
+        assert!(
+            code == 0 || ran.err.contains(&format!("is already {wanted}")),
+            "{at}"
+        );
+        let audit = world.audit();
+        let [row] = audit.as_slice() else {
+            panic!("{at}: {audit:?}")
+        };
+        assert_eq!(row.entry.operator_action, expected.name(), "{at}");
+        assert_eq!(row.entry.operator_notes, operator_notes, "{at}");
+    });
 }
 
 #[test]

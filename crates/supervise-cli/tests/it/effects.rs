@@ -9,6 +9,7 @@ mod disk;
 mod live;
 mod race;
 mod refused;
+mod signals;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::bottle::{Bottle, FILE};
+use crate::terminal::Terminal;
 use crate::world::World;
 
 const MEND: &str = "run it by hand once it is mended: ";
@@ -111,4 +112,17 @@ fn long_the_limit_ends_a_command_with_all_it_started() {
     let child = fs::read_to_string(bottle.root().join("child")).unwrap();
     let state = fs::read_to_string(format!("/proc/{}/stat", child.trim()));
     assert!(state.is_err() || state.is_ok_and(|state| state.contains(") Z ")));
+}
+
+#[test]
+#[ignore = "takes the ten seconds after which something is said"]
+fn long_a_rebuild_at_a_terminal_says_that_it_goes_on() {
+    let world = World::new();
+    let bottle = Bottle::new(&world);
+    let proposal = bottle.ask_capability("FROM debian:13\n");
+    bottle.script("sleep 11; cat \"$1\" > \"$2\"");
+    let mut terminal = Terminal::start(&world, &["approve", &proposal.id], &[]);
+    terminal.wait_for("still rebuilding, 10 s");
+    terminal.wait_for("is written and in force");
+    assert_eq!(terminal.wait(), 0);
 }

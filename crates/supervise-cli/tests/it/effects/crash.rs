@@ -17,7 +17,11 @@ const KILLS: &str = "kill -9 $PPID\ncat \"$1\" > \"$2\"; echo done >> reloads\n"
 const KILLS_LATER: &str = "if [ ! -e refused ]; then : > refused; exit 9; fi\nkill -9 $PPID\n";
 const RELOADS: &str = "cat \"$1\" > \"$2\"; echo done >> reloads\n";
 
-fn killed(world: &World, proposal: &Proposal) {
+/// A bottle whose operator approved something, and was killed by what `script` does.
+fn killed<'a>(world: &'a World, script: &str) -> (Bottle<'a>, Proposal) {
+    let bottle = Bottle::new(world);
+    bottle.script(script);
+    let proposal = world.ask("dev");
     let output = world.command(&["approve", &proposal.id]).output().unwrap();
     assert_eq!(
         output.status.signal(),
@@ -27,18 +31,16 @@ fn killed(world: &World, proposal: &Proposal) {
     );
     // Nobody is told anything yet.
     assert!(matches!(
-        world.find(proposal).state,
+        world.find(&proposal).state,
         supervise_store::State::BeingDecided
     ));
+    (bottle, proposal)
 }
 
 #[test]
 fn killed_during_the_reload_it_is_finished() {
     let world = World::new();
-    let bottle = Bottle::new(&world);
-    bottle.script(KILLS);
-    let proposal = world.ask("dev");
-    killed(&world, &proposal);
+    let (bottle, proposal) = killed(&world, KILLS);
     bottle.script(RELOADS);
     let ran = world.run(&["list"]).expect(0);
     assert!(
@@ -59,10 +61,7 @@ fn killed_during_the_reload_it_is_finished() {
 #[test]
 fn killed_during_the_reload_and_then_failing_it_is_undone() {
     let world = World::new();
-    let bottle = Bottle::new(&world);
-    bottle.script(KILLS);
-    let proposal = world.ask("dev");
-    killed(&world, &proposal);
+    let (bottle, proposal) = killed(&world, KILLS);
     bottle.script("exit 4");
     let ran = world.run(&["list"]).expect(0);
     assert!(ran.err.contains("undid an interrupted decision"), "{}", ran.err);
@@ -75,10 +74,7 @@ fn killed_during_the_reload_and_then_failing_it_is_undone() {
 #[test]
 fn killed_while_it_puts_things_back_it_is_undone() {
     let world = World::new();
-    let bottle = Bottle::new(&world);
-    bottle.script(KILLS_LATER);
-    let proposal = world.ask("dev");
-    killed(&world, &proposal);
+    let (bottle, proposal) = killed(&world, KILLS_LATER);
     assert_eq!(bottle.text(), FILE);
     bottle.script(RELOADS);
     world.run(&["list"]).expect(0);
@@ -89,10 +85,7 @@ fn killed_while_it_puts_things_back_it_is_undone() {
 #[test]
 fn what_somebody_else_changed_meanwhile_is_left_alone() {
     let world = World::new();
-    let bottle = Bottle::new(&world);
-    bottle.script(KILLS);
-    let proposal = world.ask("dev");
-    killed(&world, &proposal);
+    let (bottle, proposal) = killed(&world, KILLS);
     fs::write(bottle.routes(), "# mine\n").unwrap();
     world.run(&["list"]).expect(0);
     assert_eq!(
@@ -109,10 +102,7 @@ fn what_somebody_else_changed_meanwhile_is_left_alone() {
 #[test]
 fn the_next_decision_settles_it_first() {
     let world = World::new();
-    let bottle = Bottle::new(&world);
-    bottle.script(KILLS);
-    let proposal = world.ask("dev");
-    killed(&world, &proposal);
+    let (bottle, proposal) = killed(&world, KILLS);
     bottle.script(RELOADS);
     let ran = world.run(&["reject", &proposal.id, "--notes", "no"]).expect(4);
     assert!(ran.err.contains("is already approved"), "{}", ran.err);
@@ -123,10 +113,8 @@ fn the_next_decision_settles_it_first() {
 #[test]
 fn a_command_that_outlived_its_program_is_ended() {
     let world = World::new();
-    let bottle = Bottle::new(&world);
-    bottle.script("new=$(cat \"$1\"); kill -9 $PPID; sleep 1; echo \"$new\" > \"$2\"");
-    let proposal = world.ask("dev");
-    killed(&world, &proposal);
+    let slow = "new=$(cat \"$1\"); kill -9 $PPID; sleep 1; echo \"$new\" > \"$2\"";
+    let (bottle, proposal) = killed(&world, slow);
     bottle.script("if [ ! -e refused ]; then : > refused; exit 9; fi; cat \"$1\" > \"$2\"");
     world.run(&["list"]).expect(0);
     std::thread::sleep(Duration::from_millis(1500));

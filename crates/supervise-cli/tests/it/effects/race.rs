@@ -34,9 +34,19 @@ fn race(world: &World, proposals: &[Proposal]) {
 
 #[test]
 fn both_routes_are_there() {
+    each_time_both_routes_are_there(ROUNDS);
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn long_both_routes_are_there_two_hundred_times() {
+    each_time_both_routes_are_there(200);
+}
+
+fn each_time_both_routes_are_there(rounds: usize) {
     let world = World::new();
     let bottle = Bottle::new(&world);
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let hosts = [format!("a{round}.example.org"), format!("b{round}.example.org")];
         let proposals = hosts.each_ref().map(|host| ask(&world, "dev", host));
         race(&world, &proposals);
@@ -45,7 +55,7 @@ fn both_routes_are_there() {
         assert_eq!(bottle.in_force(), Some(text));
         assert_eq!(bottle.reloads(), 2 * (round + 1));
     }
-    assert_eq!(world.audit().len(), 2 * ROUNDS);
+    assert_eq!(world.audit().len(), 2 * rounds);
 }
 
 #[test]
