@@ -8,7 +8,7 @@ use crate::terminal::Terminal;
 use crate::world::World;
 
 /// The sidecar's program. Nothing here depends on its crate, so it may have to be built first.
-fn sidecar() -> PathBuf {
+pub(crate) fn sidecar() -> PathBuf {
     let beside = Path::new(env!("CARGO_BIN_EXE_supervise")).with_file_name("supervise-sidecar");
     if !beside.is_file() {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

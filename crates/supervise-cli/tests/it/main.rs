@@ -21,6 +21,7 @@ mod doctor;
 mod effects;
 mod escapes;
 mod exit_codes;
+mod failpoints;
 mod hooks;
 mod ids;
 mod list;
