@@ -27,6 +27,7 @@ const TEN_MINUTES: Sticky = match Sticky::from_seconds(600) {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// How the operator signs, beside the name that the system has for them.
+    #[serde(default, deserialize_with = "read::operator")]
     pub(crate) operator: Option<String>,
     pub(crate) egress: Option<Egress>,
     pub(crate) capability: Option<Capability>,
@@ -39,7 +40,9 @@ pub(crate) struct Config {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Egress {
+    #[serde(deserialize_with = "read::file")]
     pub(crate) routes_file: String,
+    #[serde(deserialize_with = "read::command")]
     pub(crate) reload: Vec<String>,
     /// Where the proxy says what it lets through.
     pub(crate) introspect: Option<String>,
@@ -51,7 +54,9 @@ pub(crate) struct Egress {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Capability {
+    #[serde(deserialize_with = "read::file")]
     pub(crate) dockerfile: String,
+    #[serde(deserialize_with = "read::command")]
     pub(crate) rebuild: Vec<String>,
 }
 
@@ -79,6 +84,7 @@ fn sticky<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sticky, D::Error
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Notification {
+    #[serde(deserialize_with = "read::notification")]
     pub(crate) command: Vec<String>,
 }
 

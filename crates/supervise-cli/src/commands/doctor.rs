@@ -1,6 +1,8 @@
 //! `supervise doctor`: what is wrong with an installation, and the command that mends it.
 
+mod answers;
 mod bottle;
+mod configured;
 mod host;
 
 use serde::Serialize;
@@ -16,7 +18,9 @@ Examples:
   supervise doctor --bottle dev
   supervise doctor --json | jq -r '.[] | select(.level == \"wrong\") | .mend'
 
-Nothing is changed, except that a queue directory of yours that is open to others is closed to
+It looks at modes and owners, the mount and the tables of each queue, rows that are never listed,
+answers that no audit entry tells of, rows that belong to nothing, interrupted decisions, the clock,
+supervise.toml and the programs and files it names. Nothing is changed, except that a queue directory of yours that is open to others is closed to
 them, as every verb does. The exit code is 1 when something is wrong; notes alone are fine.";
 
 /// Check the installation, and say what mends it

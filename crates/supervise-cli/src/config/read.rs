@@ -9,6 +9,8 @@ use std::str::FromStr as _;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
+use serde::de::Error as _;
+use serde::{Deserialize as _, Deserializer};
 use supervise_core::{Root, SafeLine, Slug};
 
 use super::{Config, Egress, Places, SUMMARY};
@@ -28,7 +30,10 @@ pub(super) fn load(path: &Path) -> Result<Config, CliError> {
         let number = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
         refused(path, line!["line ", number, ": ", SafeLine::new(error.message())])
     })?;
-    check(&config).map_err(|what| refused(path, line![what]))?;
+    let egress = config.egress.as_ref();
+    egress
+        .map_or(Ok(()), check_introspection)
+        .map_err(|what| refused(path, line![what]))?;
     Ok(config)
 }
 
@@ -55,39 +60,46 @@ fn text(path: &Path) -> Result<Option<String>, CliError> {
     Err(refused(path, line![why]))
 }
 
-fn check(config: &Config) -> Result<(), &'static str> {
-    if let Some(name) = &config.operator {
-        let plain = !name.trim().is_empty() && !name.chars().any(char::is_control);
-        if !plain || name.chars().count() > MAX_OPERATOR_CHARS {
-            return Err("'operator' must be a name of 1 to 100 characters");
-        }
+// The fields are checked as they are read, so that what is wrong is told with its line.
+
+pub(super) fn operator<'d, D: Deserializer<'d>>(from: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(from)?;
+    let plain = !name.trim().is_empty() && !name.chars().any(char::is_control);
+    if plain && name.chars().count() <= MAX_OPERATOR_CHARS {
+        Ok(Some(name))
+    } else {
+        Err(D::Error::custom(
+            "'operator' must be a name of 1 to 100 characters",
+        ))
     }
-    let egress = config
-        .egress
-        .as_ref()
-        .map(|egress| (&egress.routes_file, &egress.reload));
-    let capability = config
-        .capability
-        .as_ref()
-        .map(|own| (&own.dockerfile, &own.rebuild));
-    let files = || egress.into_iter().chain(capability);
-    if files().any(|(path, _)| path.is_empty() || path.ends_with('/') || path.contains('\0')) {
-        return Err("a file's path must name a file");
+}
+
+pub(super) fn file<'d, D: Deserializer<'d>>(from: D) -> Result<String, D::Error> {
+    let path = String::deserialize(from)?;
+    if path.is_empty() || path.ends_with('/') || path.contains('\0') {
+        return Err(D::Error::custom("a file's path must name a file"));
     }
-    let notify = config.notify.as_ref().map(|notify| &notify.command);
-    if notify
-        .and_then(|command| command.first())
-        .is_some_and(|program| program.contains(SUMMARY))
-    {
-        return Err("what an agent asks for can't name the program: no {summary} there");
+    Ok(path)
+}
+
+pub(super) fn command<'d, D: Deserializer<'d>>(from: D) -> Result<Vec<String>, D::Error> {
+    let command = Vec::<String>::deserialize(from)?;
+    let program = command.first();
+    if program.is_none_or(String::is_empty) || command.iter().any(|part| part.contains('\0')) {
+        return Err(D::Error::custom(
+            "a command must be a list that begins with a program",
+        ));
     }
-    for command in files().map(|(_, command)| command).chain(notify) {
-        let program = command.first();
-        if program.is_none_or(String::is_empty) || command.iter().any(|part| part.contains('\0')) {
-            return Err("a command must be a list that begins with a program");
-        }
+    Ok(command)
+}
+
+pub(super) fn notification<'d, D: Deserializer<'d>>(from: D) -> Result<Vec<String>, D::Error> {
+    let command = command(from)?;
+    if command.first().is_some_and(|program| program.contains(SUMMARY)) {
+        let text = "what an agent asks for can't name the program: no {summary} there";
+        return Err(D::Error::custom(text));
     }
-    config.egress.as_ref().map_or(Ok(()), check_introspection)
+    Ok(command)
 }
 
 /// What can't be asked must not be found out in the middle of a decision.

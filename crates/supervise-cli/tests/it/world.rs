@@ -155,17 +155,12 @@ impl World {
 
     /// Plain SQL on a bottle's queue, as whoever can write the file does it.
     pub(crate) fn sql(&self, bottle: &str, statements: &str) {
-        block_on(async {
-            let path = self.root.queue_db(&slug(bottle));
-            let mut connection = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path))
-                .await
-                .unwrap();
-            sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
-                .execute(&mut connection)
-                .await
-                .unwrap();
-            connection.close().await.unwrap();
-        });
+        sql_on(self.root.queue_db(&slug(bottle)), statements);
+    }
+
+    /// The same on the host's database.
+    pub(crate) fn host_sql(&self, statements: &str) {
+        sql_on(self.root.host_db(), statements);
     }
 
     /// Changes what a pending proposal says behind everybody's back.
@@ -176,6 +171,19 @@ impl World {
             format!("UPDATE supervise_proposals SET justification = '{justification}' WHERE id = '{id}'");
         self.sql(&proposal.bottle_slug, &change);
     }
+}
+
+fn sql_on(path: PathBuf, statements: &str) {
+    block_on(async {
+        let mut connection = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path))
+            .await
+            .unwrap();
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+    });
 }
 
 pub(crate) fn slug(text: &str) -> Slug {

@@ -3,19 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use supervise_store::{Bottle, Page, Queue, StoreError, bottles};
+use supervise_core::Slug;
+use supervise_store::{AuditedDecisions, Bottle, Host, Page, Queue, StoreError, bottles};
 use time::OffsetDateTime;
 
-use super::host::private;
-use super::{Finding, Level, quoted};
+use super::host::{AHEAD, moment, private};
+use super::{Finding, Level, answers, configured, quoted};
 use crate::error::CliError;
 use crate::inbox::{Place, in_scope, require_named};
 use crate::session::Session;
 use crate::visit::{VisitError, visit_all, within};
 
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Clocks of one machine don't differ by more.
-const AHEAD: time::Duration = time::Duration::minutes(5);
 
 pub(super) async fn check(session: &Session<'_>) -> Result<Vec<Finding>, CliError> {
     require_named(session)?;
@@ -44,8 +43,15 @@ pub(super) async fn check(session: &Session<'_>) -> Result<Vec<Finding>, CliErro
             .into_iter()
             .flatten()
     }));
+    // A configuration that can't be read is a finding about the host.
+    if let Ok(config) = session.config() {
+        let slugs: Vec<Slug> = places.iter().map(|place| place.slug.clone()).collect();
+        findings.extend(configured::check(session, config, &slugs));
+    }
     let root = session.root.path().to_owned();
-    let mut found = visit_all(places, |place| visit(root.clone(), place)).await?;
+    // And so is an audit log that can't.
+    let host = Host::open_read_only(&session.root).await.ok();
+    let mut found = visit_all(places, |place| visit(root.clone(), host.clone(), place)).await?;
     found.sort_by(|a, b| a.0.cmp(&b.0));
     findings.extend(found.into_iter().flat_map(|(_, findings)| findings));
     Ok(findings)
@@ -56,19 +62,32 @@ fn aside(root: &Path, dir: &Path) -> String {
     format!("mv {} {}", quoted(dir), quoted(root))
 }
 
-async fn visit(root: PathBuf, place: Place) -> (String, Vec<Finding>) {
+/// `host` is the audit log, if it can be read; the inner `None` is one that isn't there yet.
+async fn visit(root: PathBuf, host: Option<Option<Host>>, place: Place) -> (String, Vec<Finding>) {
     let slug = place.slug.to_string();
     let read = within(PATIENCE, async {
         let queue = Queue::open_read_only(&place.dir, &place.slug).await?;
-        Ok((queue.mount_warning(), queue.proposal_page().await?))
+        let (page, examined) = (queue.proposal_page().await?, queue.examine().await?);
+        // The audit log after the queue: whatever was answered by then has its entry.
+        let audited = match &host {
+            Some(Some(host)) => Some(host.audited_decisions(&place.slug).await?),
+            Some(None) => Some(AuditedDecisions::default()),
+            None => None,
+        };
+        Ok((queue.mount_warning(), page, examined, audited))
     });
     let findings = match read.await {
-        Ok((mount, page)) => {
+        Ok((mount, page, examined, audited)) => {
             let mend = "move the root to a local disk: supervise --root DIR";
             let mount = mount.map(|text| Finding::new(Level::Wrong, slug.as_str(), text, mend));
             mount
                 .into_iter()
                 .chain(rows(&place, &page, OffsetDateTime::now_utc()))
+                .chain(
+                    audited
+                        .iter()
+                        .flat_map(|audited| answers::findings(&place, &examined, audited)),
+                )
                 .collect()
         }
         Err(error) if error.is_gone() => Vec::new(),
@@ -101,7 +120,7 @@ fn rows(place: &Place, page: &Page, now: OffsetDateTime) -> Vec<Finding> {
     });
     let ahead = page.proposals.iter().filter_map(|listed| {
         let proposal = &listed.proposal;
-        let text = match arrival(&proposal.arrival_timestamp) {
+        let text = match moment(&proposal.arrival_timestamp) {
             None => "has no time of arrival that can be read",
             Some(at) if at > now + AHEAD => "came from the future: a clock is wrong, or the row is made up",
             Some(_) => return None,
@@ -120,8 +139,4 @@ fn rows(place: &Place, page: &Page, now: OffsetDateTime) -> Vec<Finding> {
         )
     });
     hidden.chain(ahead).chain(claimed).collect()
-}
-
-fn arrival(timestamp: &str) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(timestamp, &time::format_description::well_known::Rfc3339).ok()
 }

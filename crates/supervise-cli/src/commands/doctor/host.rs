@@ -5,15 +5,21 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::process::geteuid;
+use supervise_core::{Slug, format_timestamp};
 use supervise_store::{Host, StoreError};
 use time::OffsetDateTime;
 
 use super::{Finding, Level, quoted};
+use crate::inbox::in_scope;
 use crate::session::Session;
 
 /// No clock that is right is behind this program's own making.
 const EARLIEST_YEAR: i32 = 2026;
+const SET_CLOCK: &str = "sudo timedatectl set-ntp true";
 const OTHERS: u32 = 0o077;
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+/// Clocks of one machine don't differ by more.
+pub(super) const AHEAD: time::Duration = time::Duration::minutes(5);
 
 pub(super) async fn check(session: &Session<'_>) -> Vec<Finding> {
     let root = &session.root;
@@ -32,6 +38,7 @@ pub(super) async fn check(session: &Session<'_>) -> Vec<Finding> {
     let dirs = dirs.iter().filter_map(|path| private(path, Level::Note));
     let files = files.iter().filter_map(|path| private(path, Level::Wrong));
     let mut findings: Vec<Finding> = dirs.chain(files).collect();
+    findings.extend(replaceable(root.path()));
     findings.extend(clock(OffsetDateTime::now_utc()));
     if let Err(error) = session.config() {
         let about = root.config().display().to_string();
@@ -42,8 +49,39 @@ pub(super) async fn check(session: &Session<'_>) -> Vec<Finding> {
         );
         findings.push(Finding::new(Level::Wrong, about, text, mend));
     }
-    findings.extend(interrupted(session).await);
+    match audit(session).await {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(unreadable(&root.host_db(), &error)),
+    }
+    findings.extend(abandoned_locks(session));
     findings
+}
+
+/// A root that others can write: they can put a configuration of theirs in the place of ours.
+fn replaceable(path: &Path) -> Option<Finding> {
+    let mode = path.metadata().ok()?.mode();
+    let text = format!(
+        "others can replace what is in it: its mode is {:04o}",
+        mode & 0o7777
+    );
+    let mend = format!("chmod go-w {}", quoted(path));
+    (mode & WRITABLE_BY_OTHERS != 0)
+        .then(|| Finding::new(Level::Wrong, path.display().to_string(), text, mend))
+}
+
+/// Locks of bottles that are no more.
+fn abandoned_locks(session: &Session<'_>) -> Vec<Finding> {
+    let entries = std::fs::read_dir(session.root.locks_dir());
+    let abandoned = entries.into_iter().flatten().flatten().filter_map(|entry| {
+        let path = entry.path();
+        let slug: Slug = path.file_name()?.to_str()?.strip_suffix(".lock")?.parse().ok()?;
+        let gone = session.root.queue_dir(&slug).symlink_metadata().is_err();
+        let text = format!("it is the lock of '{slug}', and there is no such bottle");
+        let about = path.display().to_string();
+        (gone && in_scope(session, slug.as_str()))
+            .then(|| Finding::new(Level::Note, about, text, format!("rm {}", quoted(&path))))
+    });
+    abandoned.collect()
 }
 
 /// What is wrong with the owner and the mode of a path that should be ours alone. What isn't there is fine.
@@ -77,33 +115,39 @@ fn clock(now: OffsetDateTime) -> Option<Finding> {
         "it says {}, and proposals are dated and ordered by it",
         now.date()
     );
-    (now.year() < EARLIEST_YEAR)
-        .then(|| Finding::new(Level::Wrong, "the clock", text, "sudo timedatectl set-ntp true"))
+    (now.year() < EARLIEST_YEAR).then(|| Finding::new(Level::Wrong, "the clock", text, SET_CLOCK))
 }
 
-async fn interrupted(session: &Session<'_>) -> Vec<Finding> {
-    let found = async {
-        match Host::open_read_only(&session.root).await? {
-            Some(host) => host.interrupted().await,
-            None => Ok(Vec::new()),
-        }
+/// What the host's database tells: decisions that were interrupted, and when the last one was.
+async fn audit(session: &Session<'_>) -> Result<Vec<Finding>, StoreError> {
+    let Some(host) = Host::open_read_only(&session.root).await? else {
+        return Ok(Vec::new());
     };
-    let about = session.root.host_db();
-    match found.await {
-        Ok(slugs) => slugs
-            .iter()
-            .map(|slug| {
-                let text = "a decision is under way or was interrupted";
-                Finding::new(
-                    Level::Note,
-                    slug.as_str(),
-                    text,
-                    format!("supervise list --bottle {slug}"),
-                )
-            })
-            .collect(),
-        Err(error) => vec![unreadable(&about, &error)],
-    }
+    let interrupted = host.interrupted().await?;
+    let last = host.audit_last_at().await?;
+    let mut findings: Vec<Finding> = interrupted.iter().map(interruption).collect();
+    findings.extend(behind(last.as_deref(), OffsetDateTime::now_utc()));
+    Ok(findings)
+}
+
+fn interruption(slug: &Slug) -> Finding {
+    let text = "a decision is under way or was interrupted";
+    let mend = format!("supervise list --bottle {slug}");
+    Finding::new(Level::Note, slug.as_str(), text, mend)
+}
+
+/// A clock that was put back since the last audit entry.
+fn behind(last: Option<&str>, now: OffsetDateTime) -> Option<Finding> {
+    let last = moment(last?)?;
+    let text = format!(
+        "it is behind the last audit entry, which is of {}",
+        format_timestamp(last)
+    );
+    (last > now + AHEAD).then(|| Finding::new(Level::Wrong, "the clock", text, SET_CLOCK))
+}
+
+pub(super) fn moment(timestamp: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(timestamp, &time::format_description::well_known::Rfc3339).ok()
 }
 
 fn unreadable(path: &Path, error: &StoreError) -> Finding {
@@ -124,5 +168,13 @@ mod tests {
     fn a_clock_before_this_program_is_wrong() {
         assert!(clock(datetime!(1970-01-01 00:00 UTC)).is_some());
         assert!(clock(datetime!(2026-11-20 00:00 UTC)).is_none());
+    }
+
+    #[test]
+    fn a_clock_before_the_last_entry_is_wrong() {
+        let last = Some("2026-11-20T23:23:57.110789+00:00");
+        assert!(behind(last, datetime!(2026-11-20 23:18 UTC)).is_some());
+        assert!(behind(last, datetime!(2026-11-20 23:19 UTC)).is_none());
+        assert!(behind(None, datetime!(1970-01-01 00:00 UTC)).is_none());
     }
 }
