@@ -74,3 +74,88 @@ pub(crate) fn explain(message: &clap::Error, environment: &Environment) -> ExitC
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory as _};
+
+    use super::*;
+
+    /// The runs of this program in a line of examples, as a shell splits it; two spaces begin a comment.
+    fn runs(line: &str) -> Vec<Vec<String>> {
+        let mut runs = vec![Vec::new()];
+        let mut word: Option<String> = None;
+        let mut quote = None;
+        let mut before = 'x';
+        for c in line.trim().chars().chain([' ']) {
+            match (quote, c) {
+                (Some(open), c) if c == open => quote = None,
+                (None, '\'' | '"') => {
+                    quote = Some(c);
+                    word.get_or_insert_default();
+                }
+                (None, ' ') if before == ' ' => break,
+                (None, ' ' | '|' | '>' | '<' | ';') => {
+                    runs.last_mut().unwrap().extend(word.take());
+                    if c != ' ' {
+                        runs.push(Vec::new());
+                    }
+                }
+                (_, c) => word.get_or_insert_default().push(c),
+            }
+            before = c;
+        }
+        runs.retain(|run| run.first().is_some_and(|program| program == "supervise"));
+        runs
+    }
+
+    fn every(command: &Command, check: &mut impl FnMut(&Command)) {
+        check(command);
+        for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+            every(verb, check);
+        }
+    }
+
+    #[test]
+    fn every_verb_has_examples_that_parse() {
+        let mut command = Arguments::command();
+        command.build();
+        every(&command, &mut |verb| {
+            let name = verb.get_bin_name().unwrap_or_default().to_owned();
+            let help = verb.clone().render_long_help().to_string();
+            let (_, examples) = help
+                .split_once("\nExamples:\n")
+                .unwrap_or_else(|| panic!("{name} has no examples"));
+            let (examples, _) = examples.split_once("\n\n").unwrap_or((examples, ""));
+            let all: Vec<_> = examples.lines().flat_map(runs).collect();
+            assert!(
+                all.iter().any(|run| run.join(" ").starts_with(&name)),
+                "{name}: {all:?}"
+            );
+            for run in all {
+                if let Err(error) = Arguments::try_parse_from(&run) {
+                    panic!("{name}: {run:?}: {error}");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn lines_are_split_as_a_shell_does() {
+        let split = |line| {
+            runs(line)
+                .into_iter()
+                .map(|run| run.join("\n"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            split("  supervise a 'b  c|d' > x    a comment"),
+            ["supervise\na\nb  c|d"]
+        );
+        assert_eq!(
+            split("cat x | supervise a | jq . | supervise b"),
+            ["supervise\na", "supervise\nb"]
+        );
+        assert!(split("jq . x").is_empty());
+    }
+}

@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod list;
+mod man;
 mod modify;
 mod prepare;
 mod prune;
@@ -23,6 +24,15 @@ use clap::Subcommand;
 use crate::error::{CliError, Exit};
 use crate::session::Session;
 
+const ROUTES: &str = "\
+Examples:
+  supervise routes show dev";
+
+const AUDIT: &str = "\
+Examples:
+  supervise audit list --bottle dev
+  supervise audit export > audit.jsonl";
+
 /// What the operator can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -34,9 +44,9 @@ pub(crate) enum Verb {
     Modify(modify::Args),
     Reopen(reopen::Args),
     Watch(watch::Args),
-    #[command(subcommand)]
+    #[command(subcommand, after_help = ROUTES)]
     Routes(routes::Verb),
-    #[command(subcommand)]
+    #[command(subcommand, after_help = AUDIT)]
     Audit(audit::Verb),
     Prepare(prepare::Args),
     Prune(prune::Args),
@@ -44,6 +54,7 @@ pub(crate) enum Verb {
     Doctor(doctor::Args),
     Demo(demo::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 impl Verb {
@@ -66,6 +77,7 @@ impl Verb {
             Verb::Doctor(args) => doctor::run(args, session).await,
             Verb::Demo(args) => demo::run(args, session).await,
             Verb::Completions(args) => completions::run(args, session),
+            Verb::Man(args) => man::run(args, session),
         }
     }
 }

@@ -14,6 +14,7 @@ mod arguments;
 mod bind;
 mod check;
 mod commands;
+mod complete;
 mod config;
 mod decide;
 mod desk;
@@ -48,6 +49,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::arguments::Arguments;
+use crate::complete::Question;
 use crate::environment::Environment;
 use crate::error::{CliError, Exit};
 use crate::session::Session;
@@ -56,6 +58,10 @@ use crate::ui::Ui;
 /// Runs the program with its arguments, the program's own name first, and says how it ends.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let environment = Environment::read(|name| std::env::var_os(name));
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(question) = Question::asked(&arguments) {
+        return question.answer(environment);
+    }
     match Arguments::try_parse_from(arguments) {
         Ok(arguments) => run_verb(arguments, environment),
         Err(message) => arguments::explain(&message, &environment),

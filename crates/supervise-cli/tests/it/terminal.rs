@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,6 +28,17 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn start(world: &World, arguments: &[&str], environment: &[(&str, &str)]) -> Terminal {
+        let mut command = world.command(arguments);
+        command
+            .env("TERM", "xterm")
+            .env("NO_COLOR", "1")
+            .env("PATH", "/usr/bin:/bin")
+            .envs(environment.iter().copied());
+        Terminal::run(command)
+    }
+
+    /// Another program at such a terminal.
+    pub(crate) fn run(mut command: Command) -> Terminal {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -42,12 +53,6 @@ impl Terminal {
         };
         tcsetwinsize(&line, size).unwrap();
         let end = || Stdio::from(line.try_clone().unwrap());
-        let mut command = world.command(arguments);
-        command
-            .env("TERM", "xterm")
-            .env("NO_COLOR", "1")
-            .env("PATH", "/usr/bin:/bin")
-            .envs(environment.iter().copied());
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
         let keyboard = File::from(master);
         let screen = Arc::default();
