@@ -40,6 +40,8 @@ pub(crate) enum Pending {
     Stopping,
     /// The caller gave this call up.
     Cancelled,
+    /// The caller has closed its half of the connection.
+    Left,
     /// An operator is at it.
     BeingDecided,
 }
@@ -96,6 +98,7 @@ pub(crate) fn pending(id: &str, why: Pending) -> Answer {
         ),
         Pending::Stopping => "the sidecar is stopping; proposal remains queued".to_owned(),
         Pending::Cancelled => "the caller cancelled this call; proposal remains queued".to_owned(),
+        Pending::Left => "the caller closed its side of the connection; proposal remains queued".to_owned(),
         Pending::BeingDecided => "being decided".to_owned(),
     };
     let proposal = proposal_line(id);

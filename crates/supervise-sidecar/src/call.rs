@@ -8,9 +8,13 @@ use supervise_store::{Asked, Checked, Delivery, Hold, StoreError, Withdrawal};
 use tokio::sync::oneshot;
 
 use crate::answer::{self, Answer};
+use crate::contain::{Panicked, contain};
 use crate::exchange::{Caller, Reply, Served, Voice, Waiting};
+#[cfg(test)]
+use crate::failpoint::{self, Point};
 use crate::hold::{End, Held, WhenLeft};
 use crate::mcp::Generation;
+use crate::metrics::Full;
 use crate::routes;
 use crate::rpc::{MAX_ID_BYTES, Problem};
 use crate::sidecar::Sidecar;
@@ -104,7 +108,16 @@ impl Run {
     /// Puts the call to the store.
     pub(crate) async fn serve(self, call: Call) -> Served {
         let (sidecar, voice) = (Arc::clone(&self.sidecar), self.voice.clone());
-        let served = match call {
+        let problem = match contain(self.put(call)).await {
+            Ok(Ok(served)) => return served,
+            Ok(Err(error)) => sidecar.internal_error(&error),
+            Err(Panicked) => sidecar.panicked(),
+        };
+        Served::Ready(voice.refuse(&problem))
+    }
+
+    async fn put(self, call: Call) -> Result<Served, StoreError> {
+        match call {
             Call::Propose(ask) => self.propose(ask).await,
             Call::ListRoutes => Ok(self.list_routes()),
             Call::Check { proposal_id: None } => self.list_undelivered().await,
@@ -112,8 +125,7 @@ impl Run {
                 proposal_id: Some(id),
             } => self.check(&id).await,
             Call::Withdraw { proposal_id } => self.withdraw(&proposal_id).await,
-        };
-        served.unwrap_or_else(|error| Served::Ready(voice.refuse(&sidecar.internal_error(&error))))
+        }
     }
 
     async fn propose(self, ask: Ask) -> Result<Served, StoreError> {
@@ -126,13 +138,27 @@ impl Run {
     async fn ask(&self, ask: Ask) -> Result<Heard, StoreError> {
         let (sender, receiver) = oneshot::channel();
         let (queue, limits) = (self.sidecar.queue.clone(), self.sidecar.config.limits);
-        let guard = self.guard();
+        let (guard, sidecar) = (self.guard(), Arc::clone(&self.sidecar));
         tokio::spawn(async move {
-            let heard = queue.proposal_ask(ask, limits).await.map(|asked| match asked {
-                Asked::Held(hold) => Heard::Held(guard(hold)),
+            let asked = contain(async {
+                #[cfg(test)]
+                failpoint::hit(Point::Ask);
+                queue.proposal_ask(ask, limits).await
+            });
+            let Ok(asked) = asked.await else {
+                return sidecar.note_panic();
+            };
+            let heard = asked.map(|asked| match asked {
+                Asked::Held(hold) => {
+                    sidecar.metrics.asked(&hold);
+                    Heard::Held(guard(hold))
+                }
                 Asked::Decided(delivery) => Heard::Decided(delivery),
                 Asked::RefusedBefore(refusal) => Heard::Answered(answer::refused_before(&refusal)),
-                Asked::Refused(limit) => Heard::Answered(answer::refused(&limit)),
+                Asked::Refused(limit) => {
+                    sidecar.metrics.refused(&limit);
+                    Heard::Answered(answer::refused(&limit))
+                }
             });
             // Nobody there any more: dropping it is the guard's business.
             let _ = sender.send(heard);
@@ -167,7 +193,10 @@ impl Run {
             return Ok(self.say(answer::unknown(id)));
         }
         let heard = match self.sidecar.queue.proposal_withdraw(id).await? {
-            Withdrawal::Withdrawn => Heard::Answered(answer::withdrawn(id)),
+            Withdrawal::Withdrawn => {
+                self.sidecar.metrics.withdrawn.add_one();
+                Heard::Answered(answer::withdrawn(id))
+            }
             Withdrawal::BeingDecided => Heard::Answered(answer::pending(id, answer::Pending::BeingDecided)),
             Withdrawal::Decided(delivery) => Heard::Decided(delivery),
             Withdrawal::Unknown => Heard::Answered(answer::unknown(id)),
@@ -182,6 +211,7 @@ impl Run {
 
     fn list_routes(self) -> Served {
         let Ok(turn) = Arc::clone(&self.sidecar.lookups).try_acquire_owned() else {
+            self.sidecar.metrics.full(Full::Lookups);
             let text = "list-egress-routes: other look-ups are under way; call it again in a few seconds";
             return self.say(Answer::error(text));
         };
@@ -200,9 +230,15 @@ impl Run {
     }
 
     fn heard(self, heard: Heard) -> Served {
+        #[cfg(test)]
+        failpoint::hit(Point::Heard);
         match heard {
             Heard::Held(held) => self.hold(held),
-            Heard::Decided(delivery) => Served::Ready(self.voice.deliver(delivery)),
+            Heard::Decided(delivery) => {
+                let metrics = &self.sidecar.metrics;
+                metrics.decided(delivery.answer().response.status);
+                Served::Ready(self.voice.deliver(delivery))
+            }
             Heard::Answered(answer) => self.say(answer),
         }
     }
@@ -213,12 +249,18 @@ impl Run {
         let patience = sidecar
             .config
             .patience(self.caller.form, self.progress_token.is_some());
-        // Only the legacy revisions have a message that cancels.
+        // Only the legacy revisions have a message that cancels; in the modern one closing is all it takes.
         let call = (voice.generation == Generation::Legacy)
             .then(|| sidecar.calls.register(self.caller.peer(), voice.id.clone()));
+        if voice.generation == Generation::Modern {
+            self.caller.link.pass_end();
+        }
         self.waiting("waiting for the operator's decision", async move {
             match held.end(&sidecar, patience, call).await {
-                End::Decided(delivery) => voice.deliver(delivery),
+                End::Decided(delivery) => {
+                    sidecar.metrics.decided(delivery.answer().response.status);
+                    voice.deliver(delivery)
+                }
                 End::Withdrawn(id) => voice.say(answer::withdrawn(&id)),
                 End::Pending(id, why) => voice.say(answer::pending(&id, why)),
                 End::StoreGone => voice.refuse(&sidecar.internal_error(&StoreError::Gone)),
@@ -227,6 +269,11 @@ impl Run {
     }
 
     fn waiting(self, doing: &'static str, reply: impl Future<Output = Reply> + Send + 'static) -> Served {
+        let (sidecar, voice) = (Arc::clone(&self.sidecar), self.voice.clone());
+        let reply = async move {
+            let reply = contain(reply).await;
+            reply.unwrap_or_else(|Panicked| voice.refuse(&sidecar.panicked()))
+        };
         Served::Waiting(Waiting {
             reply: Box::pin(reply),
             progress_token: self.progress_token,

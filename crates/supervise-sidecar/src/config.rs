@@ -1,6 +1,6 @@
 //! Settings: read once from the environment, through a lookup that tests can replace.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -12,7 +12,7 @@ use crate::exchange::Form;
 use crate::routes::ProxyUrl;
 use crate::settings::{
     ALLOWED_HOSTS, BIND, BOTTLE_SLUG, DEBUG, EGRESS_PROXY_URL, MAX_CONNECTIONS, MAX_PENDING, MAX_PER_MINUTE,
-    MAX_QUEUE_BYTES, PORT, QUEUE_DIR, RESPONSE_TIMEOUT,
+    MAX_QUEUE_BYTES, METRICS, PORT, QUEUE_DIR, RESPONSE_TIMEOUT,
 };
 
 const DEFAULT_BIND: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -45,6 +45,9 @@ pub struct Config {
     pub egress_proxy: ProxyUrl,
     /// Further good names, in lower case.
     pub allowed_hosts: Vec<String>,
+    /// Where [`run`](crate::run) serves the metrics; an embedder gives
+    /// [`serve_with_metrics`](crate::serve_with_metrics) a listener of its own.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Why the environment is no configuration: the variable, and what it should hold.
@@ -85,6 +88,7 @@ impl Config {
             max_connections: DEFAULT_MAX_CONNECTIONS,
             egress_proxy: ProxyUrl::default(),
             allowed_hosts: Vec::new(),
+            metrics: None,
         }
     }
 
@@ -111,6 +115,7 @@ impl Config {
             config.egress_proxy = url;
         }
         config.allowed_hosts = environment.hosts(ALLOWED_HOSTS)?;
+        config.metrics = environment.loopback(METRICS)?;
         Ok(config)
     }
 
@@ -179,6 +184,15 @@ impl<L: Fn(&str) -> Option<String>> Environment<L> {
         let bind = self.parsed(BIND, "use an IP address such as 127.0.0.1")?;
         let port = self.parsed(PORT, "use a port from 0 to 65535")?;
         Ok((bind.unwrap_or(DEFAULT_BIND), port.unwrap_or(DEFAULT_PORT)))
+    }
+
+    /// Whoever may scrape shares this machine's or this container's loopback; an agent must not.
+    fn loopback(&self, name: &'static str) -> Result<Option<SocketAddr>, ConfigError> {
+        let expected = "use a loopback address and a port, as 127.0.0.1:9101";
+        match self.parsed::<SocketAddr>(name, expected)? {
+            Some(address) if !address.ip().is_loopback() => Err(bad(name, &address.to_string(), expected)),
+            other => Ok(other),
+        }
     }
 
     fn seconds(&self, name: &'static str) -> Result<Option<f64>, ConfigError> {
@@ -256,6 +270,8 @@ mod tests {
         assert_eq!(config.response_timeout, Some(0.5));
         assert_eq!(config.allowed_hosts, ["gateway.example", "other"]);
         assert!(read_with_slug(DEBUG, "0").unwrap().debug);
+        assert_eq!(read_with_slug(METRICS, " ").unwrap().metrics, None);
+        assert!(read_with_slug(METRICS, " [::1]:0 ").unwrap().metrics.is_some());
         assert_eq!(read_with_slug(MAX_CONNECTIONS, "0").unwrap().max_connections, 0);
     }
 
@@ -287,6 +303,12 @@ mod tests {
             (EGRESS_PROXY_URL, "https://proxy:1"),
             (EGRESS_PROXY_URL, "proxy:9099"),
             (ALLOWED_HOSTS, "http://x"),
+            (METRICS, "9101"),
+            (METRICS, "localhost:9101"),
+            (METRICS, "127.0.0.1"),
+            (METRICS, "0.0.0.0:9101"),
+            (METRICS, "10.0.0.1:9101"),
+            (METRICS, "[::]:9101"),
         ];
         for (name, value) in table {
             let error = read_with_slug(name, value).unwrap_err().to_string();

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -41,7 +42,13 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) body: Bytes,
     /// The decision it carries, to be confirmed once the answer is written.
-    pub(crate) delivery: Option<Delivery>,
+    pub(crate) parcel: Option<Parcel>,
+}
+
+/// A decision on its way.
+pub(crate) struct Parcel {
+    pub(crate) delivery: Delivery,
+    pub(crate) noticed_at: Instant,
 }
 
 impl Reply {
@@ -49,7 +56,7 @@ impl Reply {
         Reply {
             status,
             body,
-            delivery: None,
+            parcel: None,
         }
     }
 
@@ -115,7 +122,10 @@ impl Voice {
     pub(crate) fn deliver(&self, delivery: Delivery) -> Reply {
         let reply = self.say(answer::decided(delivery.answer()));
         Reply {
-            delivery: Some(delivery),
+            parcel: Some(Parcel {
+                delivery,
+                noticed_at: Instant::now(),
+            }),
             ..reply
         }
     }

@@ -9,6 +9,8 @@ use supervise_store::{Delivery, Hold, Outcome};
 use tokio::sync::Notify;
 
 use crate::answer::Pending;
+#[cfg(test)]
+use crate::failpoint::{self, Point};
 use crate::http::Link;
 use crate::rpc::Id;
 use crate::sidecar::Sidecar;
@@ -55,14 +57,24 @@ impl Held {
             return End::StoreGone;
         };
         sidecar.note_held(hold.id());
+        let _holding = sidecar.metrics.hold();
+        #[cfg(test)]
+        failpoint::hit(Point::Held);
         let pending = tokio::select! {
             // A decision that is there goes before every reason not to wait for it.
             biased;
             outcome = hold.outcome() => return self.decided(outcome),
             () = sidecar.stopping() => Pending::Stopping,
             () = cancelled(call.as_ref()) => Pending::Cancelled,
+            // A decision must not be written to somebody who may be gone. Who has only closed its half reads this.
+            () = self.link.client_ended(), if self.when_left == WhenLeft::Keep => Pending::Left,
             () = tokio::time::sleep(Duration::from_secs_f64(patience)) => Pending::TimedOut(patience),
         };
+        match pending {
+            Pending::TimedOut(_) => sidecar.metrics.timed_out.add_one(),
+            Pending::Left => sidecar.metrics.left.add_one(),
+            Pending::Stopping | Pending::Cancelled | Pending::BeingDecided => {}
+        }
         // The answer will name the id: from here on the agent may refer to the proposal.
         hold.tell();
         End::Pending(self.leave(pending), pending)
@@ -101,7 +113,11 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let cancels = self.when_left == WhenLeft::Cancel && self.link.was_left();
+        let left = self.hold.is_some() && self.link.was_left();
+        if left {
+            self.link.metrics().left.add_one();
+        }
+        let cancels = self.when_left == WhenLeft::Cancel && left;
         if let Some(hold) = self.hold.take().filter(|_| cancels) {
             hold.cancel();
         }

@@ -9,8 +9,9 @@ mod head;
 mod link;
 mod reply;
 mod request;
+mod scrape;
 mod wire;
 
-pub(crate) use connection::drive;
+pub(crate) use connection::{Door, drive};
 pub(crate) use connections::Connections;
 pub(crate) use link::Link;

@@ -8,6 +8,7 @@ use tracing::Level;
 
 /// Lines of one kind come at most this often.
 const INTERVAL: Duration = Duration::from_secs(1);
+const MAX_CHARS: usize = 300;
 
 /// Sends log lines to stderr, and panics through them: a panic's text may hold an agent's.
 pub(crate) fn start() {
@@ -17,11 +18,20 @@ pub(crate) fn start() {
         .with_target(false)
         .with_max_level(Level::INFO)
         .init();
-    std::panic::set_hook(Box::new(|panic| {
-        let at = panic.location().map(ToString::to_string).unwrap_or_default();
-        let what = panic.payload_as_str().unwrap_or("no message");
-        tracing::error!(%at, what = %SafeLine::new(what), "a task panicked");
+    let panics = Throttle::default();
+    std::panic::set_hook(Box::new(move |panic| {
+        if let Some(skipped) = panics.admit() {
+            let at = panic.location().map(ToString::to_string).unwrap_or_default();
+            let what = panic.payload_as_str().unwrap_or("no message");
+            tracing::error!(%at, what = %shortened(what), skipped, "a task panicked");
+        }
     }));
+}
+
+/// A panic's text may be as long as what an agent sent.
+fn shortened(text: &str) -> SafeLine {
+    let short: String = text.chars().take(MAX_CHARS).collect();
+    SafeLine::new(&short)
 }
 
 /// Lets one line through a second, and counts the others.

@@ -12,7 +12,10 @@ use serde_json::{Map, Value, json};
 pub(crate) use catalogue::{Catalogue, server_meta};
 
 use crate::call::Read;
+use crate::contain::{Panicked, contain_now};
 use crate::exchange::{Caller, Reply, Served};
+#[cfg(test)]
+use crate::failpoint::{self, Point};
 use crate::rpc::{self, Id, Message, Problem};
 use crate::sidecar::Sidecar;
 
@@ -34,6 +37,11 @@ pub(crate) enum Generation {
 }
 
 impl Generation {
+    /// As far as the head tells.
+    pub(crate) fn of_head(headers: &HeaderMap) -> Self {
+        Generation::of(headers, &Map::new())
+    }
+
     fn of(headers: &HeaderMap, params: &Map<String, Value>) -> Self {
         let says_modern = header(headers, VERSION_HEADER) == Ok(Some(MODERN_REVISION));
         if says_modern || meta(params).is_some_and(|meta| meta.contains_key(VERSION_KEY)) {
@@ -65,7 +73,7 @@ pub(crate) fn read(sidecar: &Arc<Sidecar>, caller: Caller, headers: &HeaderMap, 
     let refuse = |generation: Generation, id: &Id, problem: &Problem| {
         Read::Served(Served::Ready(generation.refuse(id, problem)))
     };
-    let unread = |problem: &Problem| refuse(Generation::of(headers, &Map::new()), &Id::null(), problem);
+    let unread = |problem: &Problem| refuse(Generation::of_head(headers), &Id::null(), problem);
     let message = match Message::parse(body) {
         Ok(message) => message,
         Err(problem) => return unread(&problem),
@@ -82,10 +90,15 @@ pub(crate) fn read(sidecar: &Arc<Sidecar>, caller: Caller, headers: &HeaderMap, 
         Err(problem) if problem.code == rpc::PARSE_ERROR => return unread(&problem),
         Err(problem) => return refuse(generation, id, &problem),
     };
-    let read = match generation {
-        Generation::Legacy => legacy::read(sidecar, caller, headers, id, &message.method, &params),
-        Generation::Modern => modern::read(sidecar, caller, headers, id, &message.method, &params),
-    };
+    let read = contain_now(|| {
+        #[cfg(test)]
+        failpoint::hit(Point::Method);
+        match generation {
+            Generation::Legacy => legacy::read(sidecar, caller, headers, id, &message.method, &params),
+            Generation::Modern => modern::read(sidecar, caller, headers, id, &message.method, &params),
+        }
+    });
+    let read = read.unwrap_or_else(|Panicked| Err(sidecar.panicked()));
     read.unwrap_or_else(|problem| refuse(generation, id, &problem))
 }
 

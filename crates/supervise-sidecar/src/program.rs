@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::healthcheck;
-use crate::server::serve;
+use crate::server::{serve, serve_with_metrics};
 use crate::settings::SETTINGS;
 
 /// What went wrong is not the program's to repair: usage or configuration.
@@ -85,8 +85,18 @@ fn start(config: Config) -> Result<(), Error> {
         }
         let shutdown = shutdown_signal()?;
         let listener = TcpListener::bind(SocketAddr::new(config.bind, config.port)).await?;
+        let metrics = match config.metrics {
+            Some(address) => Some(TcpListener::bind(address).await?),
+            None => None,
+        };
         announce(&listener, &config)?;
-        serve(listener, queue, config, shutdown).await;
+        match metrics {
+            Some(metrics) => {
+                tracing::info!("metrics on http://{}/metrics", metrics.local_addr()?);
+                serve_with_metrics(listener, metrics, queue, config, shutdown).await;
+            }
+            None => serve(listener, queue, config, shutdown).await,
+        }
         tracing::info!("stopped");
         Ok(())
     })

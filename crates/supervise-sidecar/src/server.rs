@@ -1,5 +1,6 @@
 //! The server: accepts connections until it is told to stop, then answers what it holds and ends.
 
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::config::Config;
-use crate::http::{self, Connections};
+use crate::contain::contain;
+use crate::http::{self, Connections, Door};
 use crate::log::Throttle;
 use crate::sidecar::{Phase, Sidecar};
 
@@ -19,9 +21,13 @@ use crate::sidecar::{Phase, Sidecar};
 const STOP_TIME_LIMIT: Duration = Duration::from_secs(5);
 /// How long accepting rests when the process is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that may read the metrics at once.
+const MAX_SCRAPES: usize = 8;
 
 /// Serves MCP on `listener` until `shutdown` is ready, then answers every held call and returns, within
-/// five seconds. The queue is closed at the end; nothing that was acknowledged is lost.
+/// five seconds. The queue is closed at the end; nothing that was acknowledged is lost. Needs a tokio runtime
+/// with I/O and time, of either flavour, and ends only with `shutdown`: trouble with a connection, a request
+/// or the store is answered and logged. [`Config::bind`] and [`Config::port`] are not looked at.
 ///
 /// ```
 /// use supervise_sidecar::{Config, serve};
@@ -37,10 +43,35 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// # }
 /// ```
 pub async fn serve(listener: TcpListener, queue: Queue, config: Config, shutdown: impl Future<Output = ()>) {
+    serve_doors(listener, None, queue, config, shutdown).await;
+}
+
+/// As [`serve`], with `GET /metrics` in Prometheus' text format on `metrics`, a port that no agent should
+/// reach. [`Config::metrics`] is not looked at.
+pub async fn serve_with_metrics(
+    listener: TcpListener,
+    metrics: TcpListener,
+    queue: Queue,
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+) {
+    serve_doors(listener, Some(metrics), queue, config, shutdown).await;
+}
+
+async fn serve_doors(
+    agents: TcpListener,
+    metrics: Option<TcpListener>,
+    queue: Queue,
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+) {
     let (phase, phases) = watch::channel(Phase::Serving);
     let (alive, mut ended) = mpsc::channel(1);
     let sidecar = Arc::new(Sidecar::new(config, queue.clone(), phases));
-    accept(listener, &sidecar, alive, shutdown).await;
+    tokio::select! {
+        () = accept(agents, Door::Agents, &sidecar, alive.clone(), shutdown) => {}
+        () = accept_scrapes(metrics, &sidecar, alive) => {}
+    }
     phase.send_replace(Phase::Stopping);
     // Every connection holds a sender; there is nothing to receive once the last one has ended.
     if timeout(STOP_TIME_LIMIT, ended.recv()).await.is_err() {
@@ -52,13 +83,25 @@ pub async fn serve(listener: TcpListener, queue: Queue, config: Config, shutdown
     queue.close().await;
 }
 
+/// Never ready: the metrics don't end the server.
+async fn accept_scrapes(metrics: Option<TcpListener>, sidecar: &Arc<Sidecar>, alive: mpsc::Sender<()>) {
+    if let Some(listener) = metrics {
+        accept(listener, Door::Metrics, sidecar, alive, pending()).await;
+    }
+    pending().await
+}
+
 async fn accept(
     listener: TcpListener,
+    door: Door,
     sidecar: &Arc<Sidecar>,
     alive: mpsc::Sender<()>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let connections = Connections::new(sidecar.config.max_connections);
+    let connections = Connections::new(match door {
+        Door::Agents => sidecar.config.max_connections,
+        Door::Metrics => MAX_SCRAPES,
+    });
     let trouble = Throttle::default();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -68,7 +111,7 @@ async fn accept(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => open(sidecar, &connections, stream, peer, alive.clone()),
+            Ok((stream, peer)) => open(sidecar, door, &connections, stream, peer, alive.clone()),
             Err(error) => {
                 if let Some(skipped) = trouble.admit() {
                     tracing::warn!(error = %SafeLine::new(&error.to_string()), skipped, "can't accept a connection");
@@ -82,6 +125,7 @@ async fn accept(
 
 fn open(
     sidecar: &Arc<Sidecar>,
+    door: Door,
     connections: &Arc<Connections>,
     stream: TcpStream,
     peer: std::net::SocketAddr,
@@ -92,9 +136,13 @@ fn open(
     // Answers are whole writes; delaying them for more gains nothing. Failing only costs time.
     let _ = stream.set_nodelay(true);
     let sidecar = Arc::clone(sidecar);
-    // A panic ends this task, and with it one connection.
     tokio::spawn(async move {
-        http::drive(sidecar, stream, peer, seat).await;
+        // Requests contain their own panics; one around them ends this connection and no other.
+        let driven = contain(http::drive(Arc::clone(&sidecar), door, stream, peer, seat)).await;
+        if driven.is_err() {
+            sidecar.note_panic();
+        }
+        drop(sidecar);
         drop(alive);
     });
 }

@@ -28,6 +28,8 @@ pub const MAX_CONNECTIONS: &str = "SUPERVISE_MAX_CONNECTIONS";
 pub const EGRESS_PROXY_URL: &str = "SUPERVISE_EGRESS_PROXY_URL";
 /// Further names that are good in Host and Origin.
 pub const ALLOWED_HOSTS: &str = "SUPERVISE_ALLOWED_HOSTS";
+/// The loopback address on which the metrics are served.
+pub const METRICS: &str = "SUPERVISE_METRICS";
 
 /// One line of the settings table, for `--help`.
 pub(crate) struct Setting {
@@ -44,7 +46,7 @@ const fn setting(name: &'static str, default: &'static str, meaning: &'static st
     }
 }
 
-pub(crate) const SETTINGS: [Setting; 12] = [
+pub(crate) const SETTINGS: [Setting; 13] = [
     setting(BOTTLE_SLUG, "required", "the bottle this sidecar belongs to"),
     setting(QUEUE_DIR, QUEUE_DIR_IN_CONTAINER, "directory of the queue"),
     setting(PORT, "9100", "port to listen on; 0 takes a free one"),
@@ -72,5 +74,10 @@ pub(crate) const SETTINGS: [Setting; 12] = [
         ALLOWED_HOSTS,
         "none",
         "names good in Host and Origin, separated by commas",
+    ),
+    setting(
+        METRICS,
+        "off",
+        "loopback address and port of GET /metrics, as 127.0.0.1:9101",
     ),
 ];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use supervise_core::SafeLine;
-use supervise_store::{Queue, StoreError};
+use supervise_store::{Queue, StoreError, Usage};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::hold::Calls;
 use crate::log::Throttle;
 use crate::mcp::Catalogue;
+use crate::metrics::Metrics;
 use crate::rpc::Problem;
 
 /// Look-ups that may run at once: each is a connection to the proxy.
@@ -36,10 +37,12 @@ pub(crate) struct Sidecar {
     pub(crate) queue: Queue,
     pub(crate) catalogue: Catalogue,
     pub(crate) calls: Calls,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) lookups: Arc<Semaphore>,
     pub(crate) bodies: Arc<Semaphore>,
     phase: watch::Receiver<Phase>,
     errors: Throttle,
+    panics: Throttle,
     holds: Throttle,
 }
 
@@ -50,10 +53,12 @@ impl Sidecar {
             queue,
             catalogue: Catalogue::new(),
             calls: Calls::default(),
+            metrics: Metrics::new(),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB)),
             phase,
             errors: Throttle::default(),
+            panics: Throttle::default(),
             holds: Throttle::default(),
         }
     }
@@ -74,6 +79,15 @@ impl Sidecar {
         matches!(well, Ok(Ok(())))
     }
 
+    /// How full the queue is; `None` if the server isn't well.
+    pub(crate) async fn usage(&self) -> Option<Usage> {
+        if !self.is_well().await {
+            return None;
+        }
+        let usage = timeout(HEALTH_TIME_LIMIT, self.queue.usage()).await;
+        usage.ok()?.ok()
+    }
+
     /// Tells the operator's log that somebody waits; an agent that asks in a loop gets a line a second.
     pub(crate) fn note_held(&self, proposal: &str) {
         if let Some(skipped) = self.holds.admit() {
@@ -83,9 +97,25 @@ impl Sidecar {
 
     /// Logs what the agent isn't told. An agent can cause these as fast as it can call, so only some are.
     pub(crate) fn internal_error(&self, error: &StoreError) -> Problem {
+        self.metrics.internal_errors.add_one();
         if let Some(skipped) = self.errors.admit() {
             tracing::error!(error = %SafeLine::new(&error.to_string()), skipped, "a call failed");
         }
+        Problem::internal()
+    }
+
+    /// Counts a panic that was contained.
+    pub(crate) fn note_panic(&self) {
+        self.metrics.panics.add_one();
+        if let Some(skipped) = self.panics.admit() {
+            tracing::error!(skipped, "a panic was contained");
+        }
+    }
+
+    /// The answer to a request in which something panicked.
+    pub(crate) fn panicked(&self) -> Problem {
+        self.note_panic();
+        self.metrics.internal_errors.add_one();
         Problem::internal()
     }
 }

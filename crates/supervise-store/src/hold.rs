@@ -254,6 +254,11 @@ impl Hold {
         &self.text
     }
 
+    /// Whether the proposal was there before this call.
+    pub fn has_joined(&self) -> bool {
+        self.entrance == Entrance::Joined
+    }
+
     /// Waits for the end. Dropping the future loses nothing; once it has resolved, don't ask again.
     pub async fn outcome(&mut self) -> Outcome {
         (&mut self.outcome).await.unwrap_or(Outcome::StoreGone)

@@ -71,7 +71,7 @@ pub use found::{Found, State};
 pub use hold::{Answer, Delivery, Hold, Outcome};
 pub use host::Host;
 pub use inbox::{Hidden, Listed, Page};
-pub use limits::{Limit, Limits};
+pub use limits::{Limit, Limits, Usage};
 pub use lock::BottleLock;
 pub use prune::{Archive, Archived, Freed, PrunePlan, Retention};
 pub use queue::Queue;

@@ -42,6 +42,31 @@ pub enum Limit {
     QueueBytes(u64),
 }
 
+/// How full a queue is, by the measures of [`Limits`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Pending proposals of agents' tools.
+    pub pending: u64,
+    /// Bytes in use in the queue's database.
+    pub bytes: u64,
+}
+
+impl Queue {
+    /// How full the queue is.
+    pub async fn usage(&self) -> Result<Usage, StoreError> {
+        self.db()
+            .read(|connection| {
+                Box::pin(async {
+                    Ok(Usage {
+                        pending: count_pending(connection).await?,
+                        bytes: used_bytes(connection).await?,
+                    })
+                })
+            })
+            .await
+    }
+}
+
 /// When this process queued its last proposals. Monotonic, so a clock that is set back locks nobody out.
 #[derive(Debug, Default)]
 pub(crate) struct RateWindow(Mutex<VecDeque<Instant>>);

@@ -118,6 +118,15 @@ impl Queue {
             .await
     }
 
+    /// Makes the store's task panic, as a mistake in it would.
+    #[cfg(feature = "failpoints")]
+    #[doc(hidden)]
+    pub async fn panic_in_task(&self) -> Result<(), StoreError> {
+        self.db()
+            .read(|_| Box::pin(async { panic!("a failpoint") }))
+            .await
+    }
+
     /// Finishes what was asked before, and closes the connection if this is the last handle.
     pub async fn close(self) {
         // Jobs run in order, so this one ends behind all that were sent without waiting.

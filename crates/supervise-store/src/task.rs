@@ -268,3 +268,43 @@ async fn fail(jobs: Vec<Job>, error: &StoreError) {
         ((job.run)(Err(error.clone())).await.ending)(Ok(()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use supervise_core::{Ask, Slug};
+
+    use super::*;
+    use crate::asks::Asked;
+    use crate::hold::Outcome;
+    use crate::limits::Limits;
+    use crate::queue::Queue;
+
+    #[tokio::test]
+    async fn a_panic_ends_the_task_and_everybody_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let slug: Slug = "dev".parse().unwrap();
+        let queue = Queue::create(&dir.path().join("queue"), &slug).await.unwrap();
+        let ask = |file: &str| Ask {
+            tool: supervise_core::Tool::EgressAllow,
+            proposed_file: file.to_owned(),
+            justification: "why".to_owned(),
+        };
+        let Asked::Held(mut hold) = queue.proposal_ask(ask("a"), Limits::default()).await.unwrap() else {
+            panic!("not held");
+        };
+        let panicked: Result<(), StoreError> = queue
+            .db()
+            .write(|_| Box::pin(async { panic!("on purpose") }))
+            .await;
+        assert!(matches!(panicked, Err(StoreError::Gone)));
+        assert!(matches!(hold.outcome().await, Outcome::StoreGone));
+        let asked = queue.proposal_ask(ask("b"), Limits::default()).await;
+        assert!(matches!(asked, Err(StoreError::Gone)), "{asked:?}");
+        assert!(matches!(queue.check_health().await, Err(StoreError::Gone)));
+        drop(hold);
+        queue.close().await;
+        // What was acknowledged before is there for the next one.
+        let again = Queue::create(&dir.path().join("queue"), &slug).await.unwrap();
+        assert_eq!(again.proposal_page().await.unwrap().proposals.len(), 1);
+    }
+}

@@ -26,6 +26,9 @@ const RECHECK_FOR: Duration = Duration::from_millis(50);
 /// How often to look again at once when the database is locked at that moment.
 const QUICK_LOOKS: u32 = 30;
 
+/// A queue that can't be read is tried again up to a thousand times a second, and complained of this often.
+const COMPLAINT_EVERY: Duration = Duration::from_secs(10);
+
 /// Why the watcher woke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wake {
@@ -44,6 +47,7 @@ pub(crate) struct Watch {
     next_poll: Instant,
     /// Whether a change was seen since every held proposal was last looked at one by one.
     stale: bool,
+    complained_at: Option<Instant>,
 }
 
 impl Watch {
@@ -66,6 +70,7 @@ impl Watch {
             recheck_until: None,
             next_poll,
             stale: false,
+            complained_at: None,
         })
     }
 
@@ -105,7 +110,7 @@ impl Watch {
         match looked {
             Ok(found) if found => self.recheck_until = None,
             Ok(_) | Err(StoreError::Busy) => {}
-            Err(error) => warn(&error, "the queue could not be read; trying again"),
+            Err(error) => self.complain(&error, "the queue could not be read; trying again"),
         }
         if Instant::now() >= self.next_poll {
             self.next_poll = Instant::now() + POLL;
@@ -156,7 +161,7 @@ impl Watch {
         }
         match self.look_at_all(connection).await {
             Ok(()) => self.stale = false,
-            Err(error) => warn(&error, "held proposals could not be read; trying again"),
+            Err(error) => self.complain(&error, "held proposals could not be read; trying again"),
         }
     }
 
@@ -169,16 +174,23 @@ impl Watch {
             .min(row::last_response_row(&mut connection.sql).await?);
         Ok(())
     }
+
+    fn complain(&mut self, error: &StoreError, what: &'static str) {
+        let now = Instant::now();
+        if self
+            .complained_at
+            .is_none_or(|at| now.duration_since(at) >= COMPLAINT_EVERY)
+        {
+            self.complained_at = Some(now);
+            tracing::warn!(error = %SafeLine::new(&error.to_string()), "{what}");
+        }
+    }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         self.holds.close();
     }
-}
-
-fn warn(error: &StoreError, what: &'static str) {
-    tracing::warn!(error = %SafeLine::new(&error.to_string()), "{what}");
 }
 
 /// Rings the doorbell of a queue: every watcher of the directory wakes.

@@ -14,22 +14,46 @@ use tokio::net::TcpStream;
 use super::connections::Seat;
 use super::link::Link;
 use super::request;
+use super::scrape;
 use super::wire::Wire;
+use crate::metrics::Rejected;
 use crate::sidecar::{Phase, Sidecar};
 
-const HEAD_TIME_LIMIT: Duration = Duration::from_secs(10);
+/// The library counts idling and a head as one. The wire tells them apart and is stricter; this is for
+/// heads that the two should see differently.
+const HEAD_TIME_LIMIT: Duration = Duration::from_secs(90);
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 32;
 /// Past the connection limit there is time for one short exchange.
 const OVERFLOW_TIME_LIMIT: Duration = Duration::from_secs(3);
 
+/// Where a connection came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    Agents,
+    Metrics,
+}
+
 /// Serves requests until the client leaves or this side closes the connection.
-pub(crate) async fn drive(sidecar: Arc<Sidecar>, stream: TcpStream, peer: SocketAddr, seat: Seat) {
-    let link = Arc::new(Link::new(peer.ip().to_canonical(), seat));
+pub(crate) async fn drive(
+    sidecar: Arc<Sidecar>,
+    door: Door,
+    stream: TcpStream,
+    peer: SocketAddr,
+    seat: Seat,
+) {
+    let _connected = (door == Door::Agents).then(|| sidecar.metrics.connect());
+    let metrics = Arc::clone(&sidecar.metrics);
+    let link = Arc::new(Link::new(peer.ip().to_canonical(), seat, metrics));
     let mut phase = sidecar.phase();
     let service = service_fn(|request| {
         let (sidecar, link) = (Arc::clone(&sidecar), Arc::clone(&link));
-        async { Ok::<_, Infallible>(request::serve(sidecar, link, request).await) }
+        async move {
+            Ok::<_, Infallible>(match door {
+                Door::Agents => request::serve(sidecar, link, request).await,
+                Door::Metrics => scrape::serve(sidecar, link, request).await,
+            })
+        }
     });
     let wire = Wire::new(stream, Arc::clone(&link));
     let mut connection = pin!(builder().serve_connection(wire, service));
@@ -43,7 +67,12 @@ pub(crate) async fn drive(sidecar: Arc<Sidecar>, stream: TcpStream, peer: Socket
         }
         tokio::select! {
             // A connection that ends in an error has told its client, or has none any more.
-            _ = connection.as_mut() => return,
+            ended = connection.as_mut() => {
+                if ended.is_err_and(|error| error.is_parse()) {
+                    sidecar.metrics.rejected(Rejected::Malformed);
+                }
+                return;
+            }
             () = cut_off.as_mut() => break,
             changed = phase.changed() => if changed.is_err() { break },
         }
@@ -65,7 +94,7 @@ fn builder() -> Builder {
 /// Ready when this side has a reason to close the connection at once.
 async fn cut_off(link: &Link) {
     tokio::select! {
-        () = link.seat().evicted() => {}
+        () = link.seat().evicted() => link.metrics().evicted.add_one(),
         () = tokio::time::sleep(OVERFLOW_TIME_LIMIT), if link.seat().is_overflow() => {}
     }
 }

@@ -157,6 +157,10 @@ impl Seat {
         }
     }
 
+    pub(super) fn is_serving(&self) -> bool {
+        *self.state() == State::Serving
+    }
+
     /// The answer is written: the connection waits for the next request.
     pub(super) fn wait(&self) {
         let mut state = self.state();

@@ -13,6 +13,7 @@ pub(super) struct HeadWatch {
     line: [u8; LINE_BYTES],
     length: usize,
     head: Head,
+    whole: usize,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +39,13 @@ impl HeadWatch {
             line: [0; LINE_BYTES],
             length: 0,
             head: Head::default(),
+            whole: 0,
         }
+    }
+
+    /// How many requests have ended since this was last asked. One in chunks is never seen to end.
+    pub(super) fn take_whole(&mut self) -> usize {
+        std::mem::take(&mut self.whole)
     }
 
     /// Reads on. True once a head has both kinds of length.
@@ -58,10 +65,24 @@ impl HeadWatch {
         ambiguous
     }
 
+    /// Whether a head has begun and has not ended.
+    pub(super) fn is_within_head(&self) -> bool {
+        matches!(self.state, State::Head) && (self.head.begun || self.length > 0)
+    }
+
+    /// Whether the next byte begins a head.
+    pub(super) fn is_before_head(&self) -> bool {
+        matches!(self.state, State::Head) && !self.is_within_head()
+    }
+
     fn skip<'a>(&mut self, bytes: &'a [u8], left: u64) -> &'a [u8] {
         let skipped = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
         let left = left - skipped as u64;
-        self.state = if left == 0 { State::Head } else { State::Body(left) };
+        self.state = if left == 0 {
+            self.end_request()
+        } else {
+            State::Body(left)
+        };
         &bytes[skipped..]
     }
 
@@ -82,10 +103,17 @@ impl HeadWatch {
         let head = std::mem::take(&mut self.head);
         self.state = match (head.transfer_encoding, head.content_length) {
             (true, _) => State::Last,
-            (false, None | Some(0)) => State::Head,
+            (false, None | Some(0)) => self.end_request(),
             (false, Some(length)) => State::Body(length),
         };
         head.transfer_encoding && head.content_length.is_some()
+    }
+}
+
+impl HeadWatch {
+    fn end_request(&mut self) -> State {
+        self.whole += 1;
+        State::Head
     }
 }
 

@@ -2,38 +2,73 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use supervise_store::Delivery;
+use tokio::sync::Notify;
 
 use super::connections::Seat;
+use crate::exchange::Parcel;
+use crate::metrics::Metrics;
 
 /// One connection's shared state.
 pub(crate) struct Link {
     peer: IpAddr,
     seat: Seat,
+    metrics: Arc<Metrics>,
     severed: AtomicBool,
     ambiguous: AtomicBool,
     last: AtomicBool,
     outgoing: Mutex<Outgoing>,
+    ending: Mutex<Ending>,
+    ended: Notify,
+}
+
+/// That the client sends nothing more, and whether the HTTP library may know. It takes that for a client
+/// that is gone, and drops the request; but many a simple client closes its half once it has sent all.
+#[derive(Default)]
+struct Ending {
+    seen: bool,
+    /// Whole requests that are not answered yet.
+    owed: usize,
+    /// Whether it may know all the same.
+    passed: bool,
+    reader: Option<Waker>,
 }
 
 /// What the next flush completes.
 #[derive(Default)]
 struct Outgoing {
-    deliveries: Vec<Delivery>,
-    answered: bool,
+    parcels: Vec<Parcel>,
+    answers: usize,
+}
+
+impl Ending {
+    fn is_withheld(&self) -> bool {
+        self.owed > 0 && !self.passed
+    }
+}
+
+/// What a flush came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flushed {
+    Part,
+    /// The last byte of an answer.
+    Answer,
 }
 
 impl Link {
-    pub(super) fn new(peer: IpAddr, seat: Seat) -> Self {
+    pub(super) fn new(peer: IpAddr, seat: Seat, metrics: Arc<Metrics>) -> Self {
         Link {
             peer,
             seat,
+            metrics,
             severed: AtomicBool::new(false),
             ambiguous: AtomicBool::new(false),
             last: AtomicBool::new(false),
             outgoing: Mutex::default(),
+            ending: Mutex::default(),
+            ended: Notify::new(),
         }
     }
 
@@ -45,6 +80,10 @@ impl Link {
     /// because this side did, and not because something broke here.
     pub(crate) fn was_left(&self) -> bool {
         !self.severed.load(Ordering::Relaxed) && !std::thread::panicking()
+    }
+
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     pub(super) fn seat(&self) -> &Seat {
@@ -75,24 +114,81 @@ impl Link {
     }
 
     /// The bytes that carry this decision were handed to the connection.
-    pub(super) fn deliver(&self, delivery: Option<Delivery>) {
-        if let Some(delivery) = delivery {
-            self.change_outgoing(|outgoing| outgoing.deliveries.push(delivery));
+    pub(super) fn deliver(&self, parcel: Option<Parcel>) {
+        if let Some(parcel) = parcel {
+            self.change_outgoing(|outgoing| outgoing.parcels.push(parcel));
         }
     }
 
     /// The whole answer was handed to the connection.
     pub(super) fn answered(&self) {
-        self.change_outgoing(|outgoing| outgoing.answered = true);
+        self.change_outgoing(|outgoing| outgoing.answers += 1);
     }
 
-    /// Everything that was handed to the connection is written to the socket.
-    pub(super) fn flushed(&self) {
+    /// Everything that was handed to the connection is written to the socket. Whether that ends an answer.
+    pub(super) fn flushed(&self) -> Flushed {
         let outgoing = self.change_outgoing(std::mem::take);
-        outgoing.deliveries.into_iter().for_each(Delivery::delivered);
-        if outgoing.answered {
-            self.seat.wait();
+        for parcel in outgoing.parcels {
+            self.metrics.answered(parcel.noticed_at.elapsed());
+            parcel.delivery.delivered();
         }
+        if outgoing.answers == 0 {
+            return Flushed::Part;
+        }
+        self.seat.wait();
+        self.change_ending(|ending| {
+            ending.owed = ending.owed.saturating_sub(outgoing.answers);
+            ending.passed = false;
+        });
+        Flushed::Answer
+    }
+
+    /// The client sends nothing more. Ready when the library may know.
+    pub(super) fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut ending = self.ending();
+        if !std::mem::replace(&mut ending.seen, true) {
+            self.ended.notify_one();
+        }
+        if ending.is_withheld() {
+            ending.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    /// So many whole requests were read. A client that now closes its half still gets its answers.
+    pub(super) fn owe(&self, requests: usize) {
+        self.ending().owed += requests;
+    }
+
+    /// As [`Link::owe`] for a request whose end only the library could see.
+    pub(super) fn owe_this(&self) {
+        let mut ending = self.ending();
+        ending.owed = ending.owed.max(1);
+    }
+
+    /// Until this request is answered, a client that closes its half is a client that has gone.
+    pub(crate) fn pass_end(&self) {
+        self.change_ending(|ending| ending.passed = true);
+    }
+
+    fn change_ending(&self, change: impl FnOnce(&mut Ending)) {
+        let mut ending = self.ending();
+        change(&mut ending);
+        if !ending.is_withheld()
+            && let Some(reader) = ending.reader.take()
+        {
+            reader.wake();
+        }
+    }
+
+    /// Ready once the client has closed its half.
+    pub(crate) async fn client_ended(&self) {
+        self.ended.notified().await;
+    }
+
+    fn ending(&self) -> MutexGuard<'_, Ending> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change_outgoing<T>(&self, change: impl FnOnce(&mut Outgoing) -> T) -> T {

@@ -16,6 +16,7 @@ use crate::exchange::{Reply, Waiting};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 
@@ -41,6 +42,12 @@ pub(super) fn json(link: &Arc<Link>, reply: Reply) -> ReplyResponse {
 pub(super) fn text(link: &Arc<Link>, status: StatusCode, text: &'static str) -> ReplyResponse {
     let reply = Reply::new(status, Bytes::from_static(text.as_bytes()));
     respond(link, status, Some(TEXT), Content::Whole(reply))
+}
+
+/// A page of metrics.
+pub(super) fn page(link: &Arc<Link>, page: String) -> ReplyResponse {
+    let reply = Reply::new(StatusCode::OK, page.into());
+    respond(link, StatusCode::OK, Some(METRICS), Content::Whole(reply))
 }
 
 pub(super) fn accepted(link: &Arc<Link>) -> ReplyResponse {
@@ -89,7 +96,7 @@ fn respond(
 
 impl ReplyBody {
     fn hand_over(&self, reply: Reply) -> Frame<Bytes> {
-        self.link.deliver(reply.delivery);
+        self.link.deliver(reply.parcel);
         Frame::data(reply.body)
     }
 }

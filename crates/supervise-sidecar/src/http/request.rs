@@ -13,8 +13,13 @@ use super::gate::{self, Stop};
 use super::link::Link;
 use super::reply::{self, ReplyResponse};
 use crate::call::Read;
+use crate::contain::{Panicked, contain};
 use crate::exchange::{Caller, Form, Served, Waiting};
-use crate::mcp;
+#[cfg(test)]
+use crate::failpoint::{self, Point};
+use crate::mcp::{self, Generation};
+use crate::metrics::{Full, Rejected};
+use crate::rpc::Id;
 use crate::sidecar::Sidecar;
 
 /// An answer that is there by then needs no event stream.
@@ -33,16 +38,25 @@ pub(super) async fn serve(
     request: Request<Incoming>,
 ) -> ReplyResponse {
     let line = sidecar.config.debug.then(|| line(&request));
-    // Boxed: a held call lives for minutes and needs nothing of what reading it took.
-    let response = match Box::pin(receive(&sidecar, &link, request)).await {
-        Received::Response(response) => response,
-        Received::Waiting(Form::Json, waiting) => reply::json(&link, waiting.reply.await),
-        Received::Waiting(Form::Events, waiting) => stream(&link, waiting).await,
+    let generation = Generation::of_head(request.headers());
+    let response = match contain(answer(&sidecar, &link, request)).await {
+        Ok(response) => response,
+        // What was asked is lost, and with it the id.
+        Err(Panicked) => reply::json(&link, generation.refuse(&Id::null(), &sidecar.panicked())),
     };
     if let Some(line) = line {
         tracing::info!(peer = %link.peer(), %line, status = response.status().as_u16(), "request");
     }
     response
+}
+
+async fn answer(sidecar: &Arc<Sidecar>, link: &Arc<Link>, request: Request<Incoming>) -> ReplyResponse {
+    // Boxed: a held call lives for minutes and needs nothing of what reading it took.
+    match Box::pin(receive(sidecar, link, request)).await {
+        Received::Response(response) => response,
+        Received::Waiting(Form::Json, waiting) => reply::json(link, waiting.reply.await),
+        Received::Waiting(Form::Events, waiting) => stream(link, waiting).await,
+    }
 }
 
 fn line(request: &Request<Incoming>) -> SafeLine {
@@ -82,6 +96,7 @@ fn turn_away(sidecar: &Sidecar, link: &Arc<Link>, request: &Request<Incoming>) -
         // Where chunks end only the library knows, so nothing may follow them on this connection.
         link.end_after_this_answer();
         if link.has_ambiguous_length() {
+            link.metrics().rejected(Rejected::Malformed);
             let text = "Content-Length and Transfer-Encoding exclude each other\n";
             return Some(reply::text(link, StatusCode::BAD_REQUEST, text));
         }
@@ -97,6 +112,9 @@ fn turn_away(sidecar: &Sidecar, link: &Arc<Link>, request: &Request<Incoming>) -
     }
     if let Err(stop) = gate::check_names(request.uri(), headers, &sidecar.config.allowed_hosts) {
         return Some(stopped(link, stop));
+    }
+    if request.method() != Method::POST {
+        link.metrics().rejected(Rejected::Method);
     }
     (request.method() != Method::POST).then(|| not_allowed(link, request.method()))
 }
@@ -115,12 +133,17 @@ async fn health(sidecar: &Sidecar, link: &Arc<Link>) -> ReplyResponse {
 }
 
 fn no_room(link: &Arc<Link>) -> ReplyResponse {
+    link.metrics().full(Full::Connections);
     link.end_after_this_answer();
     let response = reply::text(link, StatusCode::SERVICE_UNAVAILABLE, "too many connections\n");
     reply::with_header(response, header::RETRY_AFTER, "1")
 }
 
-fn stopped(link: &Arc<Link>, stop: Stop) -> ReplyResponse {
+pub(super) fn stopped(link: &Arc<Link>, stop: Stop) -> ReplyResponse {
+    link.metrics().rejected(match stop {
+        Stop::NoHost | Stop::WrongHost => Rejected::Host,
+        Stop::WrongOrigin => Rejected::Origin,
+    });
     let (status, text) = match stop {
         Stop::NoHost => (StatusCode::BAD_REQUEST, "exactly one Host required\n"),
         Stop::WrongHost => (StatusCode::FORBIDDEN, "Host not allowed\n"),
@@ -142,6 +165,9 @@ fn not_allowed(link: &Arc<Link>, method: &Method) -> ReplyResponse {
 /// neither.
 fn message(sidecar: &Arc<Sidecar>, link: &Arc<Link>, form: Form, headers: &HeaderMap, body: &Body) -> Read {
     link.seat().serve();
+    link.owe_this();
+    #[cfg(test)]
+    failpoint::hit(Point::Request);
     let caller = Caller {
         link: Arc::clone(link),
         form,

@@ -13,8 +13,13 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::head::HeadWatch;
-use super::link::Link;
+use super::link::{Flushed, Link};
+use crate::metrics::Rejected;
 
+/// How long a head may take from its first byte to its last, and a new client to begin one.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// How long a client may think between an answer and its next request.
+const IDLE_LIMIT: Duration = Duration::from_secs(75);
 /// How long a client may take none of the bytes that wait for it.
 const STALL_LIMIT: Duration = Duration::from_secs(30);
 /// How long a closed connection is still read: closing it on unread bytes would reset it, and the answer
@@ -28,8 +33,31 @@ pub(super) struct Wire {
     link: Arc<Link>,
     heads: HeadWatch,
     ended: bool,
+    waits: Option<Wait>,
+    answered: Answered,
     stalled: Option<Pin<Box<Sleep>>>,
     lingering: Option<Pin<Box<Sleep>>>,
+}
+
+/// What a client takes its time for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slow {
+    /// The first byte of a head.
+    ToBegin,
+    /// The rest of it.
+    ToEnd,
+}
+
+struct Wait {
+    slow: Slow,
+    until: Pin<Box<Sleep>>,
+}
+
+/// Whether this connection has had an answer: only then may it idle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answered {
+    No,
+    Yes,
 }
 
 impl Wire {
@@ -39,6 +67,8 @@ impl Wire {
             link,
             heads: HeadWatch::new(),
             ended: false,
+            waits: None,
+            answered: Answered::No,
             stalled: None,
             lingering: None,
         }
@@ -72,6 +102,51 @@ impl Wire {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.link.poll_end(cx) {
+            Poll::Ready(()) => Poll::Ready(Ok(())),
+            Poll::Pending => self.poll_patience(cx).map(Err),
+        }
+    }
+
+    /// An error once the client has taken too long for what it has to send next.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let Some(slow) = self.slow() else {
+            self.waits = None;
+            return Poll::Pending;
+        };
+        if self.waits.as_ref().is_none_or(|wait| wait.slow != slow) {
+            let until = Box::pin(sleep(self.patience(slow)));
+            self.waits = Some(Wait { slow, until });
+        }
+        if let Some(wait) = &mut self.waits {
+            ready!(wait.until.as_mut().poll(cx));
+        }
+        if slow == Slow::ToEnd {
+            self.link.metrics().rejected(Rejected::Slow);
+        }
+        self.link.sever();
+        Poll::Ready(io::ErrorKind::TimedOut.into())
+    }
+
+    /// Bodies and calls have time limits of their own.
+    fn slow(&self) -> Option<Slow> {
+        if self.link.seat().is_serving() {
+            None
+        } else if self.heads.is_within_head() {
+            Some(Slow::ToEnd)
+        } else {
+            self.heads.is_before_head().then_some(Slow::ToBegin)
+        }
+    }
+
+    fn patience(&self, slow: Slow) -> Duration {
+        match (slow, self.answered) {
+            (Slow::ToBegin, Answered::Yes) => IDLE_LIMIT,
+            (Slow::ToBegin, Answered::No) | (Slow::ToEnd, _) => HEAD_LIMIT,
+        }
+    }
+
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let until = self.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
         if until.as_mut().poll(cx).is_ready() {
@@ -93,12 +168,23 @@ impl Read for Wire {
         cx: &mut Context<'_>,
         mut buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.ended {
+            return self.poll_end(cx);
+        }
         let mut scratch = [0; SCRATCH_BYTES];
         let room = buf.remaining().min(SCRATCH_BYTES);
-        let bytes = ready!(self.poll_scratch(cx, &mut scratch[..room]))?;
+        let bytes = match self.poll_scratch(cx, &mut scratch[..room]) {
+            Poll::Ready(read) => read?,
+            Poll::Pending => return self.poll_patience(cx).map(Err),
+        };
+        if bytes.is_empty() {
+            return self.poll_end(cx);
+        }
         if self.heads.read(bytes) {
             self.link.note_ambiguous_length();
         }
+        let whole = self.heads.take_whole();
+        self.link.owe(whole);
         buf.put_slice(bytes);
         Poll::Ready(Ok(()))
     }
@@ -126,7 +212,10 @@ impl Write for Wire {
     /// The library writes all it has before it flushes, so a flush that is done means: it is written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.stream().poll_flush(cx))?;
-        self.link.flushed();
+        if self.link.flushed() == Flushed::Answer {
+            self.answered = Answered::Yes;
+            self.waits = None;
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -148,6 +237,7 @@ mod tests {
 
     use super::super::connections::Connections;
     use super::*;
+    use crate::metrics::Metrics;
 
     #[tokio::test]
     async fn a_client_that_takes_nothing_is_given_up_and_has_not_left() {
@@ -155,7 +245,7 @@ mod tests {
         let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let seat = Connections::new(0).admit().unwrap();
-        let link = Arc::new(Link::new(Ipv4Addr::LOCALHOST.into(), seat));
+        let link = Arc::new(Link::new(Ipv4Addr::LOCALHOST.into(), seat, Metrics::new()));
         let mut wire = Wire::new(stream, Arc::clone(&link));
         let piece = vec![0; 1024 * 1024];
         // From the first write that can't go on, the clock runs ahead by itself.

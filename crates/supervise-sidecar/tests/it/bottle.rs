@@ -75,6 +75,23 @@ impl Bottle {
         page.proposals
     }
 
+    /// The id of the proposal that waits longest, once there is one.
+    pub(crate) async fn first_pending(&self) -> String {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            // The other process may not have made the queue yet.
+            if let Ok(queue) = Queue::open_read_only(&self.queue_dir(), &self.slug).await {
+                let page = queue.proposal_page().await.unwrap();
+                queue.close().await;
+                if let Some(listed) = page.proposals.first() {
+                    return listed.proposal.id.clone();
+                }
+            }
+            assert!(Instant::now() < deadline, "nothing is pending");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Decides as the operator's program does.
     pub(crate) async fn decide(&self, id: &str, verdict: Verdict, notes: &str) -> Status {
         self.decide_sticking(id, verdict, notes, Sticky::NONE).await

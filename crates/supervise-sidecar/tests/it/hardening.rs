@@ -122,6 +122,24 @@ async fn slow_heads_and_slow_bodies_are_cut_off() {
 }
 
 #[tokio::test]
+async fn an_answered_connection_may_idle_longer_than_a_head_may_take() {
+    let server = Server::start().await;
+    let mut idle = server.connect().await;
+    assert_eq!(idle.post(PING, &[]).await.status, 200);
+    let mut slow = server.connect().await;
+    assert_eq!(slow.post(PING, &[]).await.status, 200);
+    slow.send("POST / HTTP/1.1\r\nHost: ").await;
+    let mut silent = server.connect().await;
+    let (slow_closed, silent_closed, ()) = tokio::join!(
+        slow.is_closed(),
+        silent.is_closed(),
+        sleep(Duration::from_secs(11))
+    );
+    assert!(slow_closed && silent_closed);
+    assert_eq!(idle.post(PING, &[]).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_large_body_is_refused_at_its_head_and_the_answer_arrives() {
     let server = Server::start().await;
     let mut client = server.connect().await;

@@ -25,7 +25,7 @@ fn run(command: &mut Command) -> (i32, String, String) {
 }
 
 /// Starts the server on a free port; its first line says which.
-fn start(
+pub(crate) fn start(
     queue_dir: &Path,
     variables: &[(&str, &str)],
 ) -> (Child, SocketAddr, BufReader<std::process::ChildStderr>) {
@@ -51,7 +51,7 @@ fn start(
     (child, address.parse().unwrap(), stderr)
 }
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let id = child.id().to_string();
     assert!(
         Command::new("kill")
@@ -86,6 +86,8 @@ fn a_bad_environment_ends_with_2_and_creates_nothing() {
         ("SUPERVISE_MAX_CONNECTIONS", "1.5"),
         ("SUPERVISE_EGRESS_PROXY_URL", "ftp://proxy:1"),
         ("SUPERVISE_ALLOWED_HOSTS", "a/b"),
+        ("SUPERVISE_METRICS", "on"),
+        ("SUPERVISE_METRICS", "0.0.0.0:9101"),
     ];
     for (name, value) in table {
         let mut command = program();
