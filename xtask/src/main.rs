@@ -1,5 +1,6 @@
 //! The chores of this repository: `cargo xtask --help`.
 
+mod abuse;
 mod bench;
 mod ci;
 mod command;
@@ -26,6 +27,8 @@ enum Task {
     Image(image::Args),
     /// Plays the whole story with the image in containers, and strikes at it
     Integration(integration::Args),
+    /// Attacks the sidecar as a hostile agent would, and looks what it costs
+    Abuse(abuse::Args),
     /// Measures both programs, beside others if asked to
     Bench(bench::Args),
     #[command(hide = true)]
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Task::Ci(args) => ci::run(&args),
         Task::Image(args) => image::run(&args),
         Task::Integration(args) => integration::run(&args),
+        Task::Abuse(args) => abuse::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::BenchClient(args) => bench::client::run(&args),
     });

@@ -1,0 +1,161 @@
+//! Connections that take their time: with heads, with bodies, and with reading their answers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::task::LocalSet;
+use tokio::time::{sleep, sleep_until};
+
+use super::ground::{Ground, Sidecar, ask, post, runtime};
+use super::{Args, Reading, quantile};
+use crate::command::{Failed, say};
+
+const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+/// Between two bytes of a slow client.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Between two requests of the good one.
+const EVERY: Duration = Duration::from_millis(20);
+/// How long after the attack what it took must be given back.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// What the good client and the onlooker saw.
+#[derive(Default)]
+struct Seen {
+    millis: Vec<f64>,
+    failed: usize,
+    most_mib: f64,
+    most_descriptors: f64,
+}
+
+pub(super) fn run(args: &Args) -> Result<Vec<Reading>, Failed> {
+    say(&format!(
+        "{} slow connections for {} s",
+        args.connections, args.seconds
+    ));
+    raise_descriptor_limit();
+    let ground = Ground::new(args)?;
+    let sidecar = ground.sidecar("slow", &[])?;
+    for _ in 0..200 {
+        // What every server does once: fill the buffers of its first requests.
+        let _ = ask(sidecar.address, &post(LIST));
+    }
+    let (before_mib, before_descriptors) = (sidecar.resident_mib()?, sidecar.descriptors()?);
+    let ended = Arc::new(AtomicBool::new(false));
+    let attack = {
+        let (address, connections, ended) = (sidecar.address, args.connections, Arc::clone(&ended));
+        let seconds = Duration::from_secs(args.seconds);
+        std::thread::spawn(move || {
+            let done = attack(address, connections, seconds);
+            ended.store(true, Ordering::Relaxed);
+            done
+        })
+    };
+    let mut seen = watch(&sidecar, &ended)?;
+    attack
+        .join()
+        .map_err(|_| Failed::new("the slow clients panicked"))??;
+    std::thread::sleep(SETTLING);
+    let kept = sidecar.resident_mib()? - before_mib;
+    let p99 = quantile(&mut seen.millis, 0.99);
+    Ok(vec![
+        Reading::plain("answers to a good client meanwhile", seen.millis.len() as f64, ""),
+        Reading::at_most("it was not answered", seen.failed as f64, "", 0.0),
+        Reading::plain("its answer, p50", quantile(&mut seen.millis, 0.5), "ms"),
+        Reading::time(args, "its answer, p99", p99, 100.0),
+        Reading::plain(
+            "connections turned out for others",
+            sidecar.metric("supervise_connections_evicted_total")?,
+            "",
+        ),
+        Reading::plain("memory before", before_mib, "MiB"),
+        Reading::at_most("memory at most", seen.most_mib, "MiB", 64.0),
+        Reading::at_most("memory kept afterwards", kept, "MiB", 2.0),
+        Reading::plain("descriptors at most", seen.most_descriptors, ""),
+        Reading::at_most(
+            "descriptors kept",
+            sidecar.descriptors()? - before_descriptors,
+            "",
+            0.0,
+        ),
+        Reading::at_most("panics", sidecar.metric("supervise_panics_total")?, "", 0.0),
+    ])
+}
+
+/// Asks as a well-behaved client does, each time on a new connection, until the attack has ended.
+fn watch(sidecar: &Sidecar, ended: &AtomicBool) -> Result<Seen, Failed> {
+    let mut seen = Seen::default();
+    while !ended.load(Ordering::Relaxed) {
+        let begun = Instant::now();
+        match ask(sidecar.address, &post(PING)) {
+            Ok(answer) if answer.contains("\"result\":{}") => {
+                seen.millis.push(begun.elapsed().as_secs_f64() * 1e3)
+            }
+            _ => seen.failed += 1,
+        }
+        seen.most_mib = seen.most_mib.max(sidecar.resident_mib()?);
+        seen.most_descriptors = seen.most_descriptors.max(sidecar.descriptors()?);
+        std::thread::sleep(EVERY);
+    }
+    Ok(seen)
+}
+
+fn attack(address: SocketAddr, connections: usize, time: Duration) -> Result<(), Failed> {
+    runtime()?.block_on(async {
+        let end = tokio::time::Instant::now() + time;
+        let local = LocalSet::new();
+        for number in 0..connections {
+            local.spawn_local(async move {
+                loop {
+                    // However it ends, it is tried again.
+                    let _ = drag(address, number % 3).await;
+                    sleep(PAUSE).await;
+                }
+            });
+        }
+        local.run_until(sleep_until(end)).await;
+    });
+    Ok(())
+}
+
+async fn drag(address: SocketAddr, way: usize) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    match way {
+        0 => drip(&mut stream, b"POST / HTTP/1.1\r\nHost: supervise\r\nX-Slow: ").await,
+        1 => {
+            let head = "POST / HTTP/1.1\r\nHost: supervise\r\nContent-Length: 1000000\r\n\r\n";
+            stream.write_all(head.as_bytes()).await?;
+            // The half of it fast: what is kept for it is what costs.
+            stream.write_all(&[b' '; 14 * 1024]).await?;
+            drip(&mut stream, b" ").await
+        }
+        _ => {
+            let length = LIST.len();
+            let request =
+                format!("POST / HTTP/1.1\r\nHost: supervise\r\nContent-Length: {length}\r\n\r\n{LIST}");
+            stream.write_all(request.repeat(500).as_bytes()).await?;
+            std::future::pending().await
+        }
+    }
+}
+
+async fn drip(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+    for byte in bytes.iter().chain(std::iter::repeat(&b'x')) {
+        stream.write_all(&[*byte]).await?;
+        sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Each slow client is a descriptor.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where it is forbidden, there are fewer slow clients.
+    let _ = setrlimit(Resource::Nofile, limit);
+}

@@ -1,0 +1,146 @@
+//! What an answer to a malformed request may look like.
+
+use serde_json::Value;
+
+const STATUSES: [u16; 11] = [200, 202, 400, 403, 404, 405, 408, 411, 413, 414, 431];
+const CODES: [i64; 7] = [-32700, -32600, -32601, -32602, -32603, -32020, -32022];
+
+/// Judges everything that came back for the bytes of `request`.
+pub(super) fn judge(request: &[u8], mut answer: &[u8]) -> Result<(), String> {
+    while !answer.is_empty() {
+        let (response, rest) = Response::read(request, answer)?;
+        response.judge(request)?;
+        answer = rest;
+    }
+    Ok(())
+}
+
+struct Response<'a> {
+    status: u16,
+    is_json: bool,
+    body: &'a [u8],
+}
+
+impl<'a> Response<'a> {
+    fn read(request: &[u8], answer: &'a [u8]) -> Result<(Self, &'a [u8]), String> {
+        let end = find(answer, b"\r\n\r\n").ok_or("a head without an end")?;
+        let head = std::str::from_utf8(&answer[..end]).map_err(|_| "a head that isn't text")?;
+        let mut lines = head.split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+        let status = status.ok_or("no status")?;
+        let header = |name: &str| {
+            let mut lines = head.split("\r\n").skip(1);
+            lines.find_map(|line| {
+                let (found, value) = line.split_once(": ")?;
+                found.eq_ignore_ascii_case(name).then_some(value)
+            })
+        };
+        let length = header("content-length").map_or(Ok(0), str::parse::<usize>);
+        let length = length.map_err(|_| "a bad Content-Length")?;
+        let rest = &answer[end + 4..];
+        // The answer to HEAD names a length and has no body.
+        let length = if find(request, b"HEAD ").is_some() {
+            length.min(rest.len())
+        } else {
+            length
+        };
+        let (body, rest) = rest.split_at_checked(length).ok_or("a body that is cut off")?;
+        let is_json = header("content-type") == Some("application/json");
+        let response = Response {
+            status,
+            is_json,
+            body,
+        };
+        Ok((response, rest))
+    }
+
+    fn judge(&self, request: &[u8]) -> Result<(), String> {
+        let documented = self.status == 503
+            && [&b"too many connections\n"[..], b"store unavailable\n"].contains(&self.body);
+        if !STATUSES.contains(&self.status) && !documented {
+            return Err(format!("status {}", self.status));
+        }
+        if self.is_json {
+            self.judge_json(request)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn judge_json(&self, request: &[u8]) -> Result<(), String> {
+        let json: Value = serde_json::from_slice(self.body).map_err(|error| format!("no JSON: {error}"))?;
+        let code = json.pointer("/error/code").and_then(Value::as_i64);
+        let known = match (json.get("result"), json.get("error")) {
+            (Some(result), None) => result.is_object(),
+            (None, Some(error)) => {
+                code.is_some_and(|code| CODES.contains(&code)) && error["message"].is_string()
+            }
+            _ => false,
+        };
+        if json["jsonrpc"] != "2.0" || !known || !self.body.ends_with(b"\n") {
+            return Err(format!("no JSON-RPC: {json}"));
+        }
+        if code == Some(-32603) {
+            return Err("an internal error".to_owned());
+        }
+        self.judge_id(request)
+    }
+
+    /// Byte for byte as it came, or null.
+    fn judge_id(&self, request: &[u8]) -> Result<(), String> {
+        let rest = self.body.strip_prefix(b"{\"jsonrpc\":\"2.0\",\"id\":".as_slice());
+        let rest = rest.ok_or("no id in its place")?;
+        let ends = [&b",\"result\":"[..], b",\"error\":"].map(|mark| find(rest, mark).unwrap_or(rest.len()));
+        let id = &rest[..ends[0].min(ends[1])];
+        // An id that was sent in chunks is found in none of them.
+        let in_chunks = find(&request.to_ascii_lowercase(), b"chunked").is_some();
+        if id == b"null" || in_chunks || find(request, id).is_some() {
+            return Ok(());
+        }
+        Err(format!("another id: {}", String::from_utf8_lossy(id)))
+    }
+}
+
+fn find(bytes: &[u8], mark: &[u8]) -> Option<usize> {
+    bytes.windows(mark.len()).position(|window| window == mark)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUEST: &[u8] = b"POST / HTTP/1.1\r\n\r\n{\"id\":\"a\\u0041\"}";
+
+    fn answer(status: &str, body: &str) -> Vec<u8> {
+        let length = body.len();
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .into()
+    }
+
+    #[test]
+    fn good_answers_pass_and_others_do_not() {
+        let good = "{\"jsonrpc\":\"2.0\",\"id\":\"a\\u0041\",\"result\":{}}\n";
+        assert_eq!(judge(REQUEST, &answer("200 OK", good).repeat(2)), Ok(()));
+        assert_eq!(judge(REQUEST, b""), Ok(()));
+        for (status, body) in [
+            ("500 Oops", good),
+            ("503 Busy", good),
+            ("200 OK", "{\"jsonrpc\":\"2.0\",\"id\":\"aA\",\"result\":{}}\n"),
+            (
+                "200 OK",
+                "{\"jsonrpc\":\"2.0\",\"id\":null,\"result\":{},\"error\":{}}\n",
+            ),
+            (
+                "200 OK",
+                "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32603,\"message\":\"\"}}\n",
+            ),
+            ("200 OK", "{\"jsonrpc\":\"2.0\",\"id\":null}\n"),
+            ("200 OK", "{"),
+        ] {
+            assert!(judge(REQUEST, &answer(status, body)).is_err(), "{status} {body}");
+        }
+        assert!(judge(REQUEST, b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{").is_err());
+    }
+}
