@@ -10,6 +10,9 @@ use crate::connection::Connection;
 use crate::error::StoreError;
 use crate::queue::Queue;
 
+/// What a proposal takes beside its texts: its indices, and the journal while it is written.
+const ROOM_BESIDE: u64 = 64 * 1024;
+
 /// How much may be queued; 0 means no limit. Joining an identical proposal counts towards none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -100,7 +103,9 @@ pub(crate) async fn reached(
         return Ok(Some(Limit::Pending(limits.max_pending)));
     }
     if limits.max_queue_bytes > 0 {
-        let bytes = used_bytes(connection).await? + proposal.proposed_file.len() as u64;
+        let texts = proposal.proposed_file.len() + proposal.justification.len();
+        let room = ROOM_BESIDE.min(limits.max_queue_bytes / 8);
+        let bytes = used_bytes(connection).await? + texts as u64 + room;
         if bytes > limits.max_queue_bytes {
             return Ok(Some(Limit::QueueBytes(limits.max_queue_bytes)));
         }

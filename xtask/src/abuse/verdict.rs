@@ -9,7 +9,9 @@ const CODES: [i64; 7] = [-32700, -32600, -32601, -32602, -32603, -32020, -32022]
 pub(super) fn judge(request: &[u8], mut answer: &[u8]) -> Result<(), String> {
     while !answer.is_empty() {
         let (response, rest) = Response::read(request, answer)?;
-        response.judge(request)?;
+        if response.status != 100 {
+            response.judge(request)?;
+        }
         answer = rest;
     }
     Ok(())
@@ -39,11 +41,8 @@ impl<'a> Response<'a> {
         let length = length.map_err(|_| "a bad Content-Length")?;
         let rest = &answer[end + 4..];
         // The answer to HEAD names a length and has no body.
-        let length = if find(request, b"HEAD ").is_some() {
-            length.min(rest.len())
-        } else {
-            length
-        };
+        let headless = find(request, b"HEAD ").is_some() && (rest.is_empty() || rest.starts_with(b"HTTP/1."));
+        let length = if headless { 0 } else { length };
         let (body, rest) = rest.split_at_checked(length).ok_or("a body that is cut off")?;
         let is_json = header("content-type") == Some("application/json");
         let response = Response {

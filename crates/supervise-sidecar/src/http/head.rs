@@ -13,7 +13,7 @@ pub(super) struct HeadWatch {
     line: [u8; LINE_BYTES],
     length: usize,
     head: Head,
-    whole: usize,
+    whole: isize,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl HeadWatch {
     }
 
     /// How many requests have ended since this was last asked. One in chunks is never seen to end.
-    pub(super) fn take_whole(&mut self) -> usize {
+    pub(super) fn take_whole(&mut self) -> isize {
         std::mem::take(&mut self.whole)
     }
 

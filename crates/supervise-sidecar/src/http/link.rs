@@ -29,8 +29,8 @@ pub(crate) struct Link {
 #[derive(Default)]
 struct Ending {
     seen: bool,
-    /// Whole requests that are not answered yet.
-    owed: usize,
+    /// Whole requests that are not answered yet. Below zero when one was answered before it was whole.
+    owed: isize,
     /// Whether it may know all the same.
     passed: bool,
     reader: Option<Waker>,
@@ -40,7 +40,7 @@ struct Ending {
 #[derive(Default)]
 struct Outgoing {
     parcels: Vec<Parcel>,
-    answers: usize,
+    answers: isize,
 }
 
 impl Ending {
@@ -137,7 +137,7 @@ impl Link {
         }
         self.seat.wait();
         self.change_ending(|ending| {
-            ending.owed = ending.owed.saturating_sub(outgoing.answers);
+            ending.owed -= outgoing.answers;
             ending.passed = false;
         });
         Flushed::Answer
@@ -157,7 +157,7 @@ impl Link {
     }
 
     /// So many whole requests were read. A client that now closes its half still gets its answers.
-    pub(super) fn owe(&self, requests: usize) {
+    pub(super) fn owe(&self, requests: isize) {
         self.ending().owed += requests;
     }
 

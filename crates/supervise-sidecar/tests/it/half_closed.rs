@@ -91,6 +91,29 @@ async fn a_modern_caller_that_closes_its_half_has_closed_the_stream() {
     server.pending(0).await;
 }
 
+/// Found by `cargo xtask abuse malformed`, seed 1, requests 315 and 1190: answered at its head, with a body
+/// that was still on its way, such a request was taken for one that is still owed an answer.
+#[tokio::test]
+async fn a_request_that_is_refused_before_its_body_is_read_ends_too() {
+    let server = Server::start().await;
+    for head in [
+        "POST / HTTP/1.1\r\nHost: supervise\r\nHost: supervise",
+        "POST http://evil.example/ HTTP/1.1\r\nHost: supervise",
+        "PUT / HTTP/1.1\r\nHost: supervise",
+    ] {
+        for length in [100, 9_000, 14_000, 60_000] {
+            let begun = std::time::Instant::now();
+            let mut client = server.connect().await;
+            let body = "9".repeat(length);
+            client
+                .send(&format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}"))
+                .await;
+            assert!(half_closed(&mut client).await.unwrap().status >= 400);
+            assert!(begun.elapsed().as_secs() < 8, "{head} {length}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn half_a_request_gets_no_further() {
     let server = Bottle::new().serve(|config| config.max_connections = 1).await;
