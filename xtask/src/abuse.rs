@@ -38,21 +38,6 @@ pub(crate) struct Args {
     release: bool,
 }
 
-impl Args {
-    /// What every change has to stand.
-    pub(crate) fn short() -> Self {
-        Args {
-            only: Vec::new(),
-            requests: 20_000,
-            seed: 1,
-            first: 0,
-            connections: 2_000,
-            seconds: 6,
-            release: false,
-        }
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Attack {
     /// Slow heads, slow bodies and slow readers
@@ -90,12 +75,10 @@ impl Reading {
         }
     }
 
-    /// A time, which only an optimised program is held to.
-    fn time(args: &Args, what: impl Into<String>, millis: f64, most: f64) -> Self {
-        Reading {
-            most: args.release.then_some(most),
-            ..Reading::plain(what, millis, "ms")
-        }
+    /// What only an optimised program is held to.
+    fn if_release(self, args: &Args) -> Self {
+        let most = self.most.filter(|_| args.release);
+        Reading { most, ..self }
     }
 
     fn is_good(&self) -> bool {

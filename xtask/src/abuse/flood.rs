@@ -106,12 +106,13 @@ fn wave(args: &Args, wave: Wave, name: &str, settings: &[(&str, &str)]) -> Resul
             "ms",
         ),
         Reading::plain(what("supervise list, p50"), quantile(&mut seen.list, 0.5), "ms"),
-        Reading::time(
-            args,
+        Reading::at_most(
             what("supervise list, p99"),
             quantile(&mut seen.list, 0.99),
+            "ms",
             50.0,
-        ),
+        )
+        .if_release(args),
         Reading::plain(
             what("another bottle's call before, p50"),
             quantile(&mut calm.neighbour, 0.5),
@@ -122,12 +123,13 @@ fn wave(args: &Args, wave: Wave, name: &str, settings: &[(&str, &str)]) -> Resul
             quantile(&mut seen.neighbour, 0.5),
             "ms",
         ),
-        Reading::time(
-            args,
+        Reading::at_most(
             what("another bottle's call, p99"),
             quantile(&mut seen.neighbour, 0.99),
+            "ms",
             100.0,
-        ),
+        )
+        .if_release(args),
         Reading::at_most(
             what("queue's files at most"),
             seen.queue_bytes / 1e6,

@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args) -> Result<Vec<Reading>, Failed> {
         Reading::plain("answers to a good client meanwhile", seen.millis.len() as f64, ""),
         Reading::at_most("it was not answered", seen.failed as f64, "", 0.0),
         Reading::plain("its answer, p50", quantile(&mut seen.millis, 0.5), "ms"),
-        Reading::time(args, "its answer, p99", p99, 100.0),
+        Reading::at_most("its answer, p99", p99, "ms", 100.0).if_release(args),
         Reading::plain(
             "connections turned out for others",
             sidecar.metric("supervise_connections_evicted_total")?,
