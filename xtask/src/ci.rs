@@ -4,6 +4,7 @@ mod arrows;
 mod conformance;
 mod ignored;
 mod long;
+mod mitmproxy;
 pub(crate) mod original;
 mod packages;
 mod python_mcp;

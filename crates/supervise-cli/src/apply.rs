@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use supervise_core::{Merged, Proposal, Route, Routes, Slug, Tool, merge, render_diff};
 
 pub(crate) use carry::{Failed, Rolled, put_in_force, roll_back, run_again};
-pub(crate) use confirm::{Expected, LiveCheck};
+use confirm::{Expected, LiveCheck};
 pub(crate) use effect::{Effect, FileChange, FileKind};
 pub(crate) use introspect::Introspection;
 pub(crate) use live::{LiveFile, Preview};
@@ -23,6 +23,7 @@ pub(crate) use target::{Live, Target};
 pub(crate) use trouble::TargetError;
 
 use crate::config::{Config, Places};
+use crate::error::CliError;
 use crate::session::Session;
 
 /// What one approval comes to.
@@ -164,6 +165,64 @@ async fn plan_file(wanted: Wanted, text: &str) -> Result<Plan, String> {
         target,
         before,
     }))
+}
+
+/// What an operator's own edit comes to.
+#[derive(Debug)]
+pub(crate) enum EditPlan {
+    Change(Box<Job>),
+    /// The file is another than the one that was opened.
+    Moved,
+    /// What is there can't be changed. Nothing was touched.
+    Refused(String),
+}
+
+/// What giving the routes file that was read as `opened` the text `after` comes to. Call it under the bottle's
+/// lock.
+pub(crate) async fn plan_edit(
+    session: &Session<'_>,
+    slug: &Slug,
+    opened: Option<&str>,
+    after: &str,
+) -> Result<EditPlan, CliError> {
+    let places = Places {
+        root: &session.root,
+        slug,
+    };
+    match wanted(session.config()?, places, Tool::EgressAllow) {
+        Some(wanted) => Ok(plan_text(wanted, opened, after)
+            .await
+            .unwrap_or_else(EditPlan::Refused)),
+        None => Ok(EditPlan::Moved),
+    }
+}
+
+async fn plan_text(wanted: Wanted, opened: Option<&str>, after: &str) -> Result<EditPlan, String> {
+    let target = Target::open(&wanted.path)?;
+    target.lock().await?;
+    let before = target.read()?;
+    if before.as_ref().map(|live| live.text.as_str()) != opened {
+        return Ok(EditPlan::Moved);
+    }
+    target.check_writable(before.as_ref())?;
+    let routes = |text: &str| Routes::parse(text).unwrap_or_default();
+    let (old, new) = (routes(opened.unwrap_or_default()), routes(after));
+    let change = FileChange {
+        kind: wanted.kind,
+        path: wanted.path,
+        before: opened.map(str::to_owned),
+        after: after.to_owned(),
+        command: wanted.command,
+        check: wanted
+            .introspection
+            .map(|introspection| LiveCheck::of_edit(introspection, &old.changes(&new))),
+    };
+    change.check_size()?;
+    Ok(EditPlan::Change(Box::new(Job {
+        change,
+        target,
+        before,
+    })))
 }
 
 /// The routes file with the route in it; `None` when all of it is allowed already.

@@ -69,7 +69,7 @@ impl Verb {
             Verb::Modify(args) => modify::run(args, session).await,
             Verb::Reopen(args) => reopen::run(args, session).await,
             Verb::Watch(args) => watch::run(args, session).await,
-            Verb::Routes(verb) => routes::run(verb, session),
+            Verb::Routes(verb) => routes::run(verb, session).await,
             Verb::Audit(verb) => audit::run(verb, session).await,
             Verb::Prepare(args) => prepare::run(args, session),
             Verb::Prune(args) => prune::run(args, session).await,

@@ -31,6 +31,34 @@ const TAKE_A_LINE: [&str; 8] = [
     "micro",
 ];
 
+/// What is edited, in words for the operator, and what kind of text an editor should take it for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sheet {
+    pub(crate) suffix: &'static str,
+    /// Says what it is.
+    pub(crate) what: &'static str,
+    pub(crate) if_unchanged: &'static str,
+    pub(crate) if_empty: &'static str,
+}
+
+impl Sheet {
+    pub(crate) const ROUTES: Sheet = Sheet {
+        suffix: ".yaml",
+        what: "These are the bottle's live routes. Save them as they should be.",
+        if_unchanged: "Unchanged: nothing is done.",
+        if_empty: "Empty: nothing is done.",
+    };
+
+    pub(crate) fn of(proposal: &Proposal) -> Sheet {
+        Sheet {
+            suffix: file_suffix(proposal.tool),
+            what: "This is what the agent proposes. Save what you want approved instead.",
+            if_unchanged: "Unchanged: you are asked whether to approve it as proposed.",
+            if_empty: "Empty: nothing is decided.",
+        }
+    }
+}
+
 /// A text on its way to an answer.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -49,13 +77,9 @@ impl Draft {
 }
 
 /// What the operator made of the draft.
-pub(crate) async fn edit(
-    session: &Session<'_>,
-    proposal: &Proposal,
-    draft: &Draft,
-) -> Result<String, CliError> {
+pub(crate) async fn edit(session: &Session<'_>, sheet: Sheet, draft: &Draft) -> Result<String, CliError> {
     session.require_operator(
-        "the proposal would be opened in an editor",
+        "it would be opened in an editor",
         "give the final file with --file",
     )?;
     check_trusted(&draft.text)?;
@@ -63,8 +87,8 @@ pub(crate) async fn edit(
         let error = CliError::usage("no editor is set");
         return Err(error.hint("set VISUAL or EDITOR, or give the final file with --file"));
     };
-    let header = buffer::header(draft);
-    let file = private_file(proposal, &header, &draft.text)
+    let header = buffer::header(sheet, draft);
+    let file = private_file(sheet, &header, &draft.text)
         .map_err(|source| CliError::failed("a file to edit").because(source))?;
     let at = draft
         .mistake
@@ -77,16 +101,16 @@ pub(crate) async fn edit(
     Err(CliError::failed(line![
         "the editor ",
         SafeLine::new(&editor),
-        " failed, so nothing was decided"
+        " failed, so nothing was done"
     ]))
 }
 
 /// Refuses what an editor would act on when it opens the file.
 fn check_trusted(text: &str) -> Result<(), CliError> {
     let trouble = if !is_plain(text) {
-        "the proposed file holds characters that an editor may act on or not show"
+        "the file holds characters that an editor may act on or not show"
     } else if buffer::has_modeline(text) {
-        "the proposed file holds a line that an editor may take for its own settings"
+        "the file holds a line that an editor may take for its own settings"
     } else {
         return Ok(());
     };
@@ -94,10 +118,10 @@ fn check_trusted(text: &str) -> Result<(), CliError> {
 }
 
 /// A file that only its owner can read.
-fn private_file(proposal: &Proposal, header: &str, text: &str) -> std::io::Result<NamedTempFile> {
+fn private_file(sheet: Sheet, header: &str, text: &str) -> std::io::Result<NamedTempFile> {
     let file = tempfile::Builder::new()
         .prefix("supervise-")
-        .suffix(file_suffix(proposal.tool))
+        .suffix(sheet.suffix)
         .tempfile()?;
     let mut writer: &File = file.as_file();
     writer.write_all(header.as_bytes())?;

@@ -18,6 +18,7 @@ mod complete;
 mod config;
 mod decide;
 mod desk;
+mod edit;
 mod editor;
 mod environment;
 mod error;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use supervise_core::SafeLine;
-use supervise_store::{BottleLock, DecisionError, Host, Intended, Queue, RecoveredAs, StoreError};
+use supervise_store::{BottleLock, DecisionError, Host, Queue, RecoveredAs, StoreError, Unfinished};
 
 use crate::apply::{
     Effect, Failed, FileChange, FileKind, Rolled, Target, TargetError, put_in_force, roll_back, run_again,
@@ -79,8 +79,12 @@ async fn settle_bottle(session: &Session<'_>, place: &Place) -> Result<Settled, 
     let Some(lock) = host.bottle_try_lock(&place.slug)? else {
         return Ok(Settled::Busy);
     };
-    let queue = Queue::open(&place.dir, &place.slug).await?;
-    recover(session, &host, &lock, &queue).await?;
+    match Queue::open(&place.dir, &place.slug).await {
+        Ok(queue) => recover(session, &host, &lock, &queue).await?,
+        // Routes can be edited where no agent has been yet.
+        Err(StoreError::Missing { .. }) => recover_edits(session, &host, &lock).await?,
+        Err(error) => return Err(error.into()),
+    }
     Ok(Settled::Yes)
 }
 
@@ -99,10 +103,23 @@ pub(crate) async fn recover(
         // It was stopped half-way once.
         session.stops();
     }
-    for intended in recovery.unfinished {
-        let id = intended.proposal().id.clone();
-        let what = end(session, intended).await?;
+    for unfinished in recovery.unfinished {
+        let id = unfinished.id().unwrap_or_default().to_owned();
+        let what = end(session, unfinished).await?;
         say(session, lock, &id, what);
+    }
+    Ok(())
+}
+
+/// As [`recover`], for a bottle that has no queue, and so nothing but edits.
+pub(crate) async fn recover_edits(
+    session: &Session<'_>,
+    host: &Host,
+    lock: &BottleLock,
+) -> Result<(), DecisionError> {
+    for edit in host.edits_interrupted(lock).await? {
+        let what = end(session, Unfinished::Edit(edit)).await?;
+        say(session, lock, "", what);
     }
     Ok(())
 }
@@ -112,13 +129,15 @@ fn say(session: &Session<'_>, lock: &BottleLock, id: &str, what: RecoveredAs) {
     let what = match what {
         RecoveredAs::Finished(status) => line!["finished an interrupted decision: ", id, " is ", status],
         RecoveredAs::Undone => line!["undid an interrupted decision: ", id, " is pending again"],
+        RecoveredAs::Edited => line!["finished an interrupted edit"],
+        RecoveredAs::EditUndone => line!["undid an interrupted edit"],
     };
     session.ui.say(&[line![lock.slug(), ": "].join(what)]);
 }
 
 /// Brings a decision with an effect to its end: the file as it lies there says how far it had come.
-async fn end(session: &Session<'_>, intended: Intended) -> Result<RecoveredAs, DecisionError> {
-    match Effect::from_json(intended.effect().unwrap_or_default()) {
+async fn end(session: &Session<'_>, intended: Unfinished) -> Result<RecoveredAs, DecisionError> {
+    match Effect::from_json(intended.effect()) {
         Ok(Effect::File(change)) => end_change(session, intended, change).await,
         Ok(Effect::Already) => fail(intended, INTERRUPTED).await,
         Ok(Effect::Refused { why }) | Err(why) => fail(intended, &why).await,
@@ -127,7 +146,7 @@ async fn end(session: &Session<'_>, intended: Intended) -> Result<RecoveredAs, D
 
 async fn end_change(
     session: &Session<'_>,
-    intended: Intended,
+    intended: Unfinished,
     change: FileChange,
 ) -> Result<RecoveredAs, DecisionError> {
     let (target, now) = match look(&change.path).await {
@@ -165,7 +184,7 @@ async fn look(path: &Path) -> Result<(Target, Option<String>), TargetError> {
 /// The file is written: its command decides, as it would have.
 async fn finish(
     session: &Session<'_>,
-    intended: Intended,
+    intended: Unfinished,
     change: &FileChange,
     target: &Target,
 ) -> Result<RecoveredAs, DecisionError> {
@@ -174,10 +193,7 @@ async fn finish(
             .sync()
             .map_err(|why| stuck(&intended, &change.path, why.trouble.to_string()))?;
         match put_in_force(session, change).await {
-            Ok(()) => {
-                let decided = intended.audit(true).await?.answer().await?;
-                return Ok(RecoveredAs::Finished(decided.status));
-            }
+            Ok(()) => return intended.finish().await,
             Err(why) => why,
         }
     } else {
@@ -190,9 +206,8 @@ async fn finish(
     }
 }
 
-async fn fail(intended: Intended, why: &str) -> Result<RecoveredAs, DecisionError> {
-    intended.fail(why).await?;
-    Ok(RecoveredAs::Undone)
+async fn fail(intended: Unfinished, why: &str) -> Result<RecoveredAs, DecisionError> {
+    intended.fail(why).await
 }
 
 fn interrupted_by(why: &str) -> String {
@@ -200,12 +215,9 @@ fn interrupted_by(why: &str) -> String {
 }
 
 /// Left as it is, for the next to take the lock.
-fn stuck(intended: &Intended, path: &Path, why: String) -> DecisionError {
-    DecisionError::Unfinished {
-        status: intended.status(),
-        source: StoreError::Io {
-            path: path.to_owned(),
-            source: Arc::new(std::io::Error::other(why)),
-        },
-    }
+fn stuck(intended: &Unfinished, path: &Path, why: String) -> DecisionError {
+    intended.unfinished(StoreError::Io {
+        path: path.to_owned(),
+        source: Arc::new(std::io::Error::other(why)),
+    })
 }

@@ -7,4 +7,5 @@ pub(crate) mod export;
 pub(crate) mod list;
 pub(crate) mod objects;
 pub(crate) mod route;
+pub(crate) mod routes;
 pub(crate) mod verified;

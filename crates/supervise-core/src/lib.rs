@@ -58,7 +58,9 @@ pub use response::{Response, Status};
 pub use risk::{Context, Level, Risk, assess, mask_secrets, risk_codes};
 pub use route::{Auth, AuthScheme, MAX_PATH_PREFIXES, Route, RouteError};
 #[cfg(feature = "operator")]
-pub use routes::{Change, Merged, RouteAuth, RouteEntry, Routes, RoutesError, RoutesProblem, merge};
+pub use routes::{
+    Change, Merged, RouteAuth, RouteChange, RouteEntry, Routes, RoutesError, RoutesProblem, merge,
+};
 pub use text::{SafeLine, SafeText};
 pub use timestamp::{format_timestamp, now_timestamp};
 pub use tool::{Component, Tool};

@@ -151,7 +151,7 @@ impl Route {
     }
 }
 
-fn is_token_ref(name: &str) -> bool {
+pub(crate) fn is_token_ref(name: &str) -> bool {
     name.len() <= MAX_TOKEN_REF_CHARS
         && name
             .bytes()

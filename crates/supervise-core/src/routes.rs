@@ -4,6 +4,7 @@
 //! splice did is then read back and compared with what it should have done, comments included; a
 //! difference is an error. So a file this module reads wrongly is refused, never silently widened.
 
+mod delta;
 mod document;
 mod entry;
 mod error;
@@ -11,10 +12,12 @@ mod flow;
 mod lines;
 mod merge;
 mod patch;
+mod rules;
 mod shape;
 mod spell;
 mod write;
 
+pub use delta::RouteChange;
 pub use entry::{RouteAuth, RouteEntry, Routes};
 pub use error::{RoutesError, RoutesProblem};
 pub use merge::{Change, Merged, merge};

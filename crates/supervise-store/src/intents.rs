@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
-use supervise_core::{ACTION_APPLY_FAILED, AuditEntry, Component, Proposal, Slug, Status, now_timestamp};
+use supervise_core::{
+    ACTION_APPLY_FAILED, ACTION_OPERATOR_EDIT, AuditEntry, Component, Proposal, Slug, Status, now_timestamp,
+};
 
 use crate::audit::{self, AuditOrigin};
 use crate::connection::Connection;
@@ -83,7 +85,7 @@ impl Intent {
 }
 
 impl Host {
-    /// The bottles in which a decision has not come to its end: one is under way, or a crash left it.
+    /// The bottles in which a decision or an edit has not come to its end: one is under way, or a crash left it.
     pub async fn interrupted(&self) -> Result<Vec<Slug>, StoreError> {
         if !self.tables().own {
             return Ok(Vec::new());
@@ -167,7 +169,7 @@ impl Host {
     }
 }
 
-async fn delete(sql: &mut SqliteConnection, token: &str) -> Result<(), StoreError> {
+pub(crate) async fn delete(sql: &mut SqliteConnection, token: &str) -> Result<(), StoreError> {
     for statement in [
         "DELETE FROM supervise_intent_refusals WHERE token = ?",
         "DELETE FROM supervise_intents WHERE token = ?",
@@ -233,9 +235,10 @@ async fn of_bottle(connection: &mut Connection, slug: Slug) -> Result<Vec<Intent
     let query =
         "SELECT token, proposal, digest, status, notes, final_file, diff, operator, via, effect, applied,
         audit_id, (SELECT seconds FROM supervise_intent_refusals r WHERE r.token = supervise_intents.token)
-        FROM supervise_intents WHERE bottle_slug = ? ORDER BY rowid";
+        FROM supervise_intents WHERE bottle_slug = ? AND status <> ? ORDER BY rowid";
     let rows = sqlx::query(query)
         .bind(slug.as_str())
+        .bind(ACTION_OPERATOR_EDIT)
         .fetch_all(&mut connection.sql)
         .await?;
     rows.iter().map(|row| intent(row, &slug)).collect()

@@ -8,7 +8,8 @@ use supervise_core::{Digest, Status, is_proposal_id};
 
 use crate::connection::Connection;
 use crate::decisions::{Intended, Standing};
-use crate::error::StoreError;
+use crate::edits::IntendedEdit;
+use crate::error::{DecisionError, StoreError};
 use crate::found::{self, Found, State};
 use crate::host::Host;
 use crate::intents::Intent;
@@ -31,6 +32,10 @@ pub enum RecoveredAs {
     Finished(Status),
     /// It was taken back; the proposal is as it was before.
     Undone,
+    /// An operator's edit, carried out to the end.
+    Edited,
+    /// An operator's edit, taken back.
+    EditUndone,
 }
 
 /// What was found when a bottle was locked.
@@ -40,7 +45,95 @@ pub struct Recovery {
     pub recovered: Vec<Recovered>,
     /// What has an effect that only the caller can finish or undo. Each must be audited and answered, failed,
     /// or undone before anything else is decided in the bottle.
-    pub unfinished: Vec<Intended>,
+    pub unfinished: Vec<Unfinished>,
+}
+
+/// What a crash left between its plan and its audit entry.
+#[derive(Debug)]
+pub enum Unfinished {
+    /// A decision.
+    Decision(Box<Intended>),
+    /// An edit that no proposal asked for.
+    Edit(IntendedEdit),
+}
+
+impl Unfinished {
+    /// The proposal; none for an edit.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Unfinished::Decision(intended) => Some(&intended.proposal().id),
+            Unfinished::Edit(_) => None,
+        }
+    }
+
+    /// What was written down as the effect.
+    pub fn effect(&self) -> &str {
+        match self {
+            Unfinished::Decision(intended) => intended.effect().unwrap_or_default(),
+            Unfinished::Edit(edit) => edit.effect(),
+        }
+    }
+
+    /// Whether it can still be finished. If not, the effect must be undone and the whole failed.
+    pub fn is_answerable(&self) -> bool {
+        match self {
+            Unfinished::Decision(intended) => intended.is_answerable(),
+            Unfinished::Edit(_) => true,
+        }
+    }
+
+    /// The effect is in force: audits it, and answers where somebody asked.
+    pub async fn finish(self) -> Result<RecoveredAs, DecisionError> {
+        match self {
+            Unfinished::Decision(intended) => {
+                let decided = intended.audit(true).await?.answer().await?;
+                Ok(RecoveredAs::Finished(decided.status))
+            }
+            Unfinished::Edit(edit) => {
+                edit.audit().await?;
+                Ok(RecoveredAs::Edited)
+            }
+        }
+    }
+
+    /// The effect isn't in force and nothing is left of it: the audit says why.
+    pub async fn fail(self, why: &str) -> Result<RecoveredAs, DecisionError> {
+        match self {
+            Unfinished::Decision(intended) => {
+                intended.fail(why).await?;
+                Ok(RecoveredAs::Undone)
+            }
+            Unfinished::Edit(edit) => {
+                edit.fail(why).await?;
+                Ok(RecoveredAs::EditUndone)
+            }
+        }
+    }
+
+    /// Nothing was done.
+    pub async fn undo(self) -> Result<RecoveredAs, DecisionError> {
+        match self {
+            Unfinished::Decision(intended) => {
+                intended.undo().await?;
+                Ok(RecoveredAs::Undone)
+            }
+            Unfinished::Edit(edit) => {
+                edit.undo().await?;
+                Ok(RecoveredAs::EditUndone)
+            }
+        }
+    }
+
+    /// It must be left as it is because of `source`, for the next to take the lock.
+    pub fn unfinished(&self, source: StoreError) -> DecisionError {
+        match self {
+            Unfinished::Decision(intended) => DecisionError::Unfinished {
+                status: intended.status(),
+                source,
+            },
+            Unfinished::Edit(_) => source.into(),
+        }
+    }
 }
 
 impl Host {
@@ -55,15 +148,18 @@ impl Host {
             let standing = queue.standing(&intent).await?;
             if intent.effect.is_some() && intent.audited.is_none() {
                 kept.push(intent.token.clone());
-                recovery
-                    .unfinished
-                    .push(Intended::found(self, queue, lock, intent, standing));
+                let intended = Intended::found(self, queue, lock, intent, standing);
+                recovery.unfinished.push(Unfinished::Decision(Box::new(intended)));
                 continue;
             }
             let id = intent.id().to_owned();
             let what = self.recover_intent(queue, intent, standing).await?;
             recovery.recovered.extend(what.map(|what| Recovered { id, what }));
         }
+        let edits = self.edits_interrupted(lock).await?;
+        recovery
+            .unfinished
+            .extend(edits.into_iter().map(Unfinished::Edit));
         // What else is claimed has no intent: its decision ended before anything was written down.
         let undone = queue.claims_release_but(kept).await?;
         recovery.recovered.extend(undone.into_iter().map(|id| Recovered {

@@ -1,9 +1,12 @@
 //! Finds tests that nobody runs: ignored, and in none of the groups above.
 
-use super::{Missing, Outcome, conformance, long, original, python_mcp, tampering, typescript_mcp};
+use super::{
+    Missing, Outcome, conformance, long, mitmproxy, original, python_mcp, tampering, typescript_mcp,
+};
 use crate::command::{self, Failed, cargo};
 
 const GROUPS: &[&str] = &[
+    mitmproxy::FILTER,
     original::FILTER,
     python_mcp::FILTER,
     tampering::FILTER,

@@ -8,22 +8,35 @@ use std::process::Command;
 use crate::command::{self, Failed};
 
 const PYTHON_CLIENT: &str = "mcp==2.3.0";
+/// The last that runs on the Python 3.11 of Debian 12.
+const PROXY: &str = "mitmproxy==11.0.2";
 const NODE_FILES: &str = "crates/supervise-sidecar/tests/node";
 const LOCK: &str = "package-lock.json";
 
 /// A Python interpreter that has the official client.
 pub(super) fn python() -> Result<PathBuf, Failed> {
-    let folder = folder("python-mcp")?;
-    let python = folder.join("bin/python");
-    if !has_client(&python) {
+    Ok(venv("python-mcp", PYTHON_CLIENT)?.join("python"))
+}
+
+/// The egress proxy's program.
+pub(super) fn mitmdump() -> Result<PathBuf, Failed> {
+    Ok(venv("mitmproxy", PROXY)?.join("mitmdump"))
+}
+
+/// The programs of a folder that has one Python package, and what it needs.
+fn venv(name: &str, package: &str) -> Result<PathBuf, Failed> {
+    let folder = folder(name)?;
+    let programs = folder.join("bin");
+    let python = programs.join("python");
+    if !has_package(&python, package) {
         command::run(
             Command::new("python3")
                 .args(["-m", "venv", "--clear"])
                 .arg(&folder),
         )?;
-        command::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", PYTHON_CLIENT]))?;
+        command::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", package]))?;
     }
-    Ok(python)
+    Ok(programs)
 }
 
 /// A folder whose `node_modules` has Node, the official TypeScript clients and the conformance suite.
@@ -65,7 +78,8 @@ fn folder(name: &str) -> Result<PathBuf, Failed> {
 }
 
 /// A folder left half made, or made for another version, is made anew.
-fn has_client(python: &Path) -> bool {
-    let asks = "import sys, importlib.metadata as m; sys.exit('mcp==' + m.version('mcp') != sys.argv[1])";
-    python.is_file() && command::succeeds(Command::new(python).args(["-c", asks, PYTHON_CLIENT]))
+fn has_package(python: &Path, package: &str) -> bool {
+    let asks = "import sys, importlib.metadata as m; name = sys.argv[1].split('==')[0]; \
+                sys.exit(name + '==' + m.version(name) != sys.argv[1])";
+    python.is_file() && command::succeeds(Command::new(python).args(["-c", asks, package]))
 }

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use supervise_core::{Route, RouteEntry, SafeLine};
+use supervise_core::{Route, RouteChange, RouteEntry, SafeLine};
 
 use super::introspect::{Introspection, Unanswered};
 use crate::session::Session;
@@ -23,6 +23,9 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 pub(crate) struct LiveCheck {
     introspection: Introspection,
     expected: Vec<Expected>,
+    /// What should be gone. A proxy may have routes of its own, so it is no failure when it isn't.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    closed: Vec<Expected>,
 }
 
 /// A route that must be in force.
@@ -50,6 +53,16 @@ impl LiveCheck {
         LiveCheck {
             introspection,
             expected,
+            closed: Vec::new(),
+        }
+    }
+
+    /// What an operator's edit opens and closes.
+    pub(super) fn of_edit(introspection: Introspection, changes: &[RouteChange<'_>]) -> LiveCheck {
+        LiveCheck {
+            introspection,
+            expected: named(changes, RouteChange::opens),
+            closed: named(changes, RouteChange::closes),
         }
     }
 
@@ -109,8 +122,26 @@ impl LiveCheck {
             .expected
             .iter()
             .find_map(|expected| expected.lacking(&listed));
-        (lacking.map_or(Seen::There, Seen::Lacks), PATIENCE)
+        let is_there = |closed: &&Expected| closed.lacking(&listed).is_none();
+        let seen = match (lacking, self.closed.iter().find(is_there)) {
+            (Some(lacking), _) => Seen::Lacks(lacking),
+            (None, Some(closed)) => self.unclear(&format_args!("{} is still on its list", closed.host)),
+            (None, None) => Seen::There,
+        };
+        (seen, PATIENCE)
     }
+}
+
+/// One side of each change, by its host.
+fn named<'r>(
+    changes: &[RouteChange<'r>],
+    side: fn(&RouteChange<'r>) -> Option<Vec<String>>,
+) -> Vec<Expected> {
+    let expected = |change: &RouteChange<'r>| {
+        let host = change.host().to_owned();
+        side(change).map(|paths| Expected { host, paths })
+    };
+    changes.iter().filter_map(expected).collect()
 }
 
 /// How long it may go on without an answer.

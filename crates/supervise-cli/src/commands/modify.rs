@@ -8,7 +8,7 @@ use supervise_store::{Decided, Verdict};
 use crate::check::{check_final, mistake};
 use crate::decide::Decision;
 use crate::desk::Desk;
-use crate::editor::{self, Draft};
+use crate::editor::{self, Draft, Sheet};
 use crate::error::{CliError, Exit, Kind};
 use crate::id::IdArgument;
 use crate::pager;
@@ -92,7 +92,7 @@ fn verdict(proposal: &Proposal, text: String) -> Result<Verdict, CliError> {
 pub(crate) async fn revise(session: &Session<'_>, proposal: &Proposal) -> Result<Option<Verdict>, CliError> {
     let mut draft = Draft::of(proposal);
     loop {
-        draft.text = editor::edit(session, proposal, &draft).await?;
+        draft.text = editor::edit(session, Sheet::of(proposal), &draft).await?;
         match verdict(proposal, draft.text.clone()) {
             Ok(verdict) => return confirmed(session, proposal, verdict).await,
             // An editor left empty is the way to give up.

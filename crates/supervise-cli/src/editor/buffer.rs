@@ -2,7 +2,7 @@
 
 use supervise_core::SafeLine;
 
-use super::Draft;
+use super::{Draft, Sheet};
 
 /// Every line of the header begins so; a comment where the text has comments.
 const MARK: &str = "#| ";
@@ -12,17 +12,12 @@ const LOOKED_AT: usize = 5;
 const VI_NAMES: [&str; 3] = ["vim", "vi", "ex"];
 
 /// The header: long enough that the first lines an editor looks at are all ours.
-pub(super) fn header(draft: &Draft) -> String {
+pub(super) fn header(sheet: Sheet, draft: &Draft) -> String {
     let first = match &draft.mistake {
         Some((at, problem)) => format!("line {at} below: {}", SafeLine::new(problem)),
-        None => "This is what the agent proposes. Save what you want approved instead.".to_owned(),
+        None => sheet.what.to_owned(),
     };
-    let lines = [
-        first.as_str(),
-        "",
-        "Unchanged: you are asked whether to approve it as proposed.",
-        "Empty: nothing is decided.",
-    ];
+    let lines = [first.as_str(), "", sheet.if_unchanged, sheet.if_empty];
     let lines = lines.map(|line| format!("{}\n", format!("{MARK}{line}").trim_end()));
     format!("{}{END}\n", lines.concat())
 }
@@ -103,7 +98,7 @@ mod tests {
                     text: text.to_owned(),
                     mistake: mistake.clone(),
                 };
-                let header = header(&draft);
+                let header = header(Sheet::ROUTES, &draft);
                 assert!(
                     header.lines().count() >= LOOKED_AT && header.lines().all(|line| line.starts_with("#|"))
                 );

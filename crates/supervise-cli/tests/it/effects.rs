@@ -1,6 +1,6 @@
 //! Approving changes a real file and runs a real reload script, or changes nothing.
 
-mod bottle;
+pub(crate) mod bottle;
 mod card;
 mod commands;
 mod config;

@@ -26,6 +26,7 @@ mod hooks;
 mod ids;
 mod list;
 mod man;
+mod mitmproxy;
 mod modify;
 mod original;
 mod prepare;

@@ -57,6 +57,15 @@ pub enum RoutesProblem {
     /// A `path_allowlist` with nothing in it may mean no path or every path.
     #[error("'path_allowlist' is empty: name a prefix, or leave the key out to open every path")]
     EmptyAllowlist,
+    /// No host that a proxy could ever meet.
+    #[error("'host' must be a host's name or address alone, without scheme, path or blanks")]
+    Host,
+    /// A prefix that no request's path begins with.
+    #[error("a path prefix must begin with '/' and hold no blanks and nothing beyond ASCII")]
+    Path,
+    /// A credential given instead of named.
+    #[error("'token_ref' must be the name of a host variable: never the token itself")]
+    TokenRef,
     /// The text is laid out so that it can't be amended safely.
     #[error(
         "can't be changed safely as it is laid out: write this part as plain block YAML, or edit it by hand"

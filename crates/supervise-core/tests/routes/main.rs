@@ -4,6 +4,7 @@
 
 mod added;
 mod already;
+mod edited;
 mod extended;
 mod opened;
 mod properties;

@@ -9,12 +9,12 @@ use supervise_store::State;
 
 use crate::world::{Ran, World, slug};
 
-pub(super) const FILE: &str =
+pub(crate) const FILE: &str =
     "# by hand\nroutes:\n  - host: example.com  # docs\n    path_allowlist: [/v1/]\n";
 
 const MODE: u32 = 0o640;
 
-pub(super) const CONFIG: &str = "operator = \"ada\"
+pub(crate) const CONFIG: &str = "operator = \"ada\"
 [egress]
 routes_file = \"egress/{slug}/routes.yaml\"
 reload = [\"/bin/sh\", \"{root}/reload.sh\", \"{root}/egress/{slug}/routes.yaml\", \"in-force\"]
@@ -34,12 +34,12 @@ rm -f refused
 echo done >> reloads
 ";
 
-pub(super) struct Bottle<'a> {
+pub(crate) struct Bottle<'a> {
     world: &'a World,
 }
 
 impl<'a> Bottle<'a> {
-    pub(super) fn new(world: &'a World) -> Bottle<'a> {
+    pub(crate) fn new(world: &'a World) -> Bottle<'a> {
         let bottle = Bottle { world };
         fs::create_dir_all(bottle.dir()).unwrap();
         fs::create_dir_all(bottle.root().join("bottles/dev")).unwrap();
@@ -50,36 +50,36 @@ impl<'a> Bottle<'a> {
         bottle
     }
 
-    pub(super) fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.world.root.path().to_owned()
     }
 
-    pub(super) fn dir(&self) -> PathBuf {
+    pub(crate) fn dir(&self) -> PathBuf {
         self.root().join("egress/dev")
     }
 
-    pub(super) fn routes(&self) -> PathBuf {
+    pub(crate) fn routes(&self) -> PathBuf {
         self.dir().join("routes.yaml")
     }
 
-    pub(super) fn dockerfile(&self) -> PathBuf {
+    pub(crate) fn dockerfile(&self) -> PathBuf {
         self.root().join("bottles/dev/Dockerfile")
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         fs::read_to_string(self.routes()).unwrap()
     }
 
     /// Another script, which gets the file as `$1`.
-    pub(super) fn script(&self, script: &str) {
+    pub(crate) fn script(&self, script: &str) {
         fs::write(self.root().join("reload.sh"), script).unwrap();
     }
 
-    pub(super) fn break_reload(&self) {
+    pub(crate) fn break_reload(&self) {
         fs::write(self.root().join("broken"), "").unwrap();
     }
 
-    pub(super) fn mend_reload(&self) {
+    pub(crate) fn mend_reload(&self) {
         fs::remove_file(self.root().join("broken")).unwrap();
     }
 
@@ -89,21 +89,21 @@ impl<'a> Bottle<'a> {
             .propose(Proposal::new(&bottle, tool, dockerfile, "the tests need it"))
     }
 
-    pub(super) fn in_force(&self) -> Option<String> {
+    pub(crate) fn in_force(&self) -> Option<String> {
         fs::read_to_string(self.root().join("in-force")).ok()
     }
 
-    pub(super) fn built(&self) -> Option<String> {
+    pub(crate) fn built(&self) -> Option<String> {
         fs::read_to_string(self.root().join("built")).ok()
     }
 
-    pub(super) fn reloads(&self) -> usize {
+    pub(crate) fn reloads(&self) -> usize {
         let log = fs::read_to_string(self.root().join("reloads")).unwrap_or_default();
         log.lines().count()
     }
 
     /// Everything in the directory of the routes file.
-    pub(super) fn litter(&self) -> Vec<String> {
+    pub(crate) fn litter(&self) -> Vec<String> {
         let entries = fs::read_dir(self.dir()).unwrap();
         entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -135,7 +135,7 @@ impl<'a> Bottle<'a> {
     }
 
     /// What the agent is told, if it is answered: the status, and whether it was applied.
-    pub(super) fn answer(&self, proposal: &Proposal) -> Option<(String, Option<bool>)> {
+    pub(crate) fn answer(&self, proposal: &Proposal) -> Option<(String, Option<bool>)> {
         match self.world.find(proposal).state {
             State::Decided(answer) => Some((answer.response.status.name().to_owned(), answer.applied)),
             State::Pending => None,
