@@ -150,14 +150,14 @@ fn file_finding(path: &Path, check: impl Fn(&str) -> Option<String>) -> Option<F
             let text = "its directory is not there".to_owned();
             return wrong(text, format!("mkdir -p {}", quoted(dir)));
         }
-        Err(why) => return wrong(why, format!("ls -ld {}", quoted(dir))),
+        Err(why) => return wrong(why.to_string(), format!("ls -ld {}", quoted(dir))),
     };
     let read = target.read().and_then(|live| {
         target.check_writable(live.as_ref())?;
         Ok(live)
     });
     match read {
-        Err(why) => wrong(why, format!("ls -ld {} {}", quoted(dir), quoted(path))),
+        Err(why) => wrong(why.to_string(), format!("ls -ld {} {}", quoted(dir), quoted(path))),
         Ok(_) if access(dir, Access::WRITE_OK).is_err() => {
             let text = "its directory can't be written".to_owned();
             wrong(text, format!("chmod u+w {}", quoted(dir)))
