@@ -157,7 +157,10 @@ fn file_finding(path: &Path, check: impl Fn(&str) -> Option<String>) -> Option<F
         Ok(live)
     });
     match read {
-        Err(why) => wrong(why.to_string(), format!("ls -ld {} {}", quoted(dir), quoted(path))),
+        Err(why) => wrong(
+            why.to_string(),
+            format!("ls -ld {} {}", quoted(dir), quoted(path)),
+        ),
         Ok(_) if access(dir, Access::WRITE_OK).is_err() => {
             let text = "its directory can't be written".to_owned();
             wrong(text, format!("chmod u+w {}", quoted(dir)))
