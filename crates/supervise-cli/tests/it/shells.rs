@@ -69,15 +69,15 @@ fn bash_completes_ids_and_bottles_and_what_is_fixed() {
     // One alone is what is put on the line, so it is the id and nothing else.
     assert_eq!(
         bash(&world, &["supervise", "approve", &one.id[..]]),
-        [one.id.clone()]
+        std::slice::from_ref(&one.id)
     );
     assert_eq!(
         bash(&world, &["supervise", "approve", &one.id, ""]),
-        [two.id.clone()]
+        std::slice::from_ref(&two.id)
     );
     assert_eq!(
         bash(&world, &["supervise", "--bottle", "dev", "show", ""]),
-        [one.id.clone()]
+        std::slice::from_ref(&one.id)
     );
     assert_eq!(
         bash(&world, &["supervise", "list", "--bottle", ""]),
