@@ -110,7 +110,7 @@ fn a_real_tab_in_a_real_bash() {
     terminal.wait_for("gitleaks-allow");
     // The rest of what both ids begin with is on the line; one more character decides.
     terminal.type_in("1\t --yes --notes fine\n");
-    terminal.wait_for(&format!("approved {}", one.id));
+    terminal.wait_for(&format!("{} in dev, audit entry 1", one.id));
     terminal.type_in("exit\n");
     terminal.wait();
 }
@@ -195,7 +195,7 @@ fn zsh_completes_ids_with_what_they_ask_for() {
     terminal.type_in("supervise approve \t\t");
     terminal.wait_for("egress-allow for api.example.com");
     terminal.type_in("1\t --yes --notes fine\n");
-    terminal.wait_for(&format!("approved {}", one.id));
+    terminal.wait_for(&format!("{} in dev, audit entry 1", one.id));
     terminal.type_in("exit\n");
     terminal.wait();
 }
