@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::chain::Linked;
 use crate::error::StoreError;
+use crate::guard;
 use crate::lock;
 
 pub(crate) use lines::{AnchorLines, Said};
@@ -31,6 +32,10 @@ impl Anchor {
     pub(crate) async fn lock(path: &Path) -> Result<Anchor, StoreError> {
         let mut file = lock::lock(path, PATIENCE).await?;
         let last_id = last_id(&mut file).map_err(|error| StoreError::io(path, error))?;
+        if last_id == 0 {
+            // A new file: a chain must never be found without it, so its name lasts before the first commit.
+            guard::sync_name(path)?;
+        }
         Ok(Anchor {
             path: path.to_owned(),
             file,

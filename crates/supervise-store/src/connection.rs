@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
 use crate::error::StoreError;
-use crate::guard;
+use crate::guard::{self, Identity};
 use crate::schema::{Schema, Tables};
 
 /// A commit takes about a millisecond, so the first tries follow at once.
@@ -48,10 +48,25 @@ pub(crate) struct Connection {
     /// Which of our side tables are there; a file of the other program has none.
     pub(crate) tables: Tables,
     path: PathBuf,
+    home: Option<Home>,
     schema: &'static Schema,
     schema_version: i64,
     clock: StatementClock,
     patience: Duration,
+}
+
+/// Where the open file was found. Both are held open, so no other can get their numbers.
+struct Home {
+    dir: OwnedFd,
+    file: Identity,
+}
+
+impl Home {
+    fn of(dir: &OwnedFd, path: &Path) -> Result<Home, StoreError> {
+        let file = guard::identity(dir, path)?;
+        let dir = dir.try_clone().map_err(|error| StoreError::io(path, error))?;
+        Ok(Home { dir, file })
+    }
 }
 
 /// Waiting for another program's lock, first by asking again at once, then by sleeping.
@@ -117,7 +132,10 @@ impl Connection {
         schema: &'static Schema,
         access: Access,
     ) -> Result<Connection, StoreError> {
+        // Looked at first: another file that comes in between is noticed by the next look.
+        let home = Home::of(dir, path)?;
         let mut connection = Connection::open_reading(dir, path, schema, access).await?;
+        connection.home = Some(home);
         connection.rollback().await;
         if access == Access::ReadWrite && !connection.tables.complete {
             // Beginning to write completes the schema.
@@ -161,6 +179,7 @@ impl Connection {
             sql,
             tables: Tables::default(),
             path,
+            home: None,
             schema,
             schema_version: -1,
             clock,
@@ -285,6 +304,44 @@ impl Connection {
             .try_map(|row: SqliteRow| row.try_get(0))
             .fetch_one(&mut self.sql)
             .await
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Looks whether the file that is open is still the one at its path; if not, opens what is there. True if it
+    /// did. A deleted file would take everything and show it to nobody.
+    pub(crate) async fn follow_file(&mut self) -> Result<bool, StoreError> {
+        let dir = guard::open_dir(self.path.parent().unwrap_or(Path::new("/")))?;
+        let found = guard::check_database(&dir, &self.path)?;
+        if found && self.home.as_ref().map(|home| home.file) == Some(guard::identity(&dir, &self.path)?) {
+            return Ok(false);
+        }
+        if !found {
+            self.make_anew(&dir)?;
+        }
+        let path = self.path.clone();
+        let opened = Connection::open(&dir, &path, self.schema, Access::ReadWrite).await?;
+        std::mem::replace(self, opened).close().await;
+        Ok(true)
+    }
+
+    /// Makes the file of a bottle that was prepared again. One that was taken out of its directory may come back, and
+    /// would then bury what was acknowledged meanwhile.
+    fn make_anew(&self, dir: &OwnedFd) -> Result<(), StoreError> {
+        let same = match &self.home {
+            Some(home) => {
+                guard::is_same(&home.dir, dir).map_err(|errno| StoreError::io(&self.path, errno))?
+            }
+            None => true,
+        };
+        if same {
+            return Err(StoreError::Missing {
+                path: self.path.clone(),
+            });
+        }
+        guard::create_database(dir, &self.path)
     }
 
     pub(crate) async fn close(self) {

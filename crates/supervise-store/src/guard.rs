@@ -16,6 +16,8 @@ use rustix::process::geteuid;
 use crate::error::StoreError;
 
 const SIDE_FILES: [&str; 3] = ["-journal", "-wal", "-shm"];
+/// `queue/<slug>` under the root.
+const LEVELS_OF_A_BOTTLE: usize = 2;
 const MAX_FILE_BYTES: u64 = 16 << 30;
 /// The tail of a journal that names a super-journal, which SQLite before 3.54 deletes unseen.
 const SUPER_JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
@@ -40,16 +42,33 @@ pub(crate) fn open_dir(path: &Path) -> Result<OwnedFd, StoreError> {
     Ok(dir)
 }
 
-/// Makes a directory and those above it, 0700 each, and opens it.
+/// Makes a directory and those above it, 0700 each, and opens it. Their names outlast a loss of power.
 pub(crate) fn create_dir(path: &Path) -> Result<OwnedFd, StoreError> {
     use std::os::unix::fs::DirBuilderExt as _;
+    let missing = path.ancestors().take_while(|dir| !dir.exists()).count();
     let mut builder = std::fs::DirBuilder::new();
     builder
         .recursive(true)
         .mode(0o700)
         .create(path)
         .map_err(|error| StoreError::io(path, error))?;
-    open_dir(path)
+    let dir = open_dir(path)?;
+    sync_above(&dir, path, missing)?;
+    Ok(dir)
+}
+
+/// Syncs the `levels` directories above: a new name lasts only when the directory that holds it was synced.
+fn sync_above(dir: &OwnedFd, path: &Path, levels: usize) -> Result<(), StoreError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut above = "..".to_owned();
+    for _ in 0..levels {
+        let parent = openat(dir, &above, flags, Mode::empty());
+        parent
+            .and_then(fsync)
+            .map_err(|errno| StoreError::io(path, errno))?;
+        above.push_str("/..");
+    }
+    Ok(())
 }
 
 /// Looks at a database and its side files. Returns whether the database is there.
@@ -68,10 +87,25 @@ pub(crate) fn check_database(dir: &OwnedFd, path: &Path) -> Result<bool, StoreEr
 pub(crate) fn create_database(dir: &OwnedFd, path: &Path) -> Result<(), StoreError> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
     match openat(dir, file_name(path)?, flags, Mode::RUSR | Mode::WUSR) {
-        Ok(_) => fsync(dir).map_err(|errno| StoreError::io(path, errno)),
+        Ok(_) => sync_new(dir, path),
         Err(Errno::EXIST) => check_file(dir, path).map(|_| ()),
         Err(errno) => Err(StoreError::io(path, errno)),
     }
+}
+
+/// Makes the name of a new file last, and those of the directories that whoever prepares bottles has made.
+fn sync_new(dir: &OwnedFd, path: &Path) -> Result<(), StoreError> {
+    fsync(dir).map_err(|errno| StoreError::io(path, errno))?;
+    // Above a mounted directory lies what may not be read, and is not ours to keep.
+    let _ = sync_above(dir, path, LEVELS_OF_A_BOTTLE);
+    Ok(())
+}
+
+/// Makes the name of a file last that lies in a directory of ours.
+pub(crate) fn sync_name(path: &Path) -> Result<(), StoreError> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let dir = open_dir(parent)?;
+    fsync(&dir).map_err(|errno| StoreError::io(path, errno))
 }
 
 /// What tells one file from another of the same name.
@@ -83,6 +117,12 @@ pub(crate) fn identity(dir: &OwnedFd, path: &Path) -> Result<Identity, StoreErro
     let stat = statat(dir, file_name(path)?, AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|errno| StoreError::io(path, errno))?;
     Ok(Identity(stat.st_dev as u64, stat.st_ino as u64))
+}
+
+/// Whether two descriptors are of one directory.
+pub(crate) fn is_same(one: &OwnedFd, other: &OwnedFd) -> Result<bool, Errno> {
+    let (one, other) = (fstat(one)?, fstat(other)?);
+    Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
 }
 
 fn check_file(dir: &OwnedFd, path: &Path) -> Result<Option<Stat>, StoreError> {

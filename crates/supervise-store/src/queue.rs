@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use supervise_core::{QUEUE_DB_FILENAME, SafeLine, Slug};
 
 use crate::connection::{Access, Connection};
 use crate::error::StoreError;
-use crate::guard::{self, Identity};
+use crate::guard;
 use crate::hold::Holds;
 use crate::limits::RateWindow;
 use crate::mount;
@@ -23,9 +23,8 @@ pub struct Queue(Arc<Inner>);
 
 struct Inner {
     slug: Slug,
-    path: PathBuf,
+    /// For the doorbell alone: should the directory be replaced, a bell that nobody hears costs a poll's delay.
     dir: OwnedFd,
-    identity: Identity,
     db: Db,
     holds: Arc<Holds>,
     rate: RateWindow,
@@ -77,12 +76,9 @@ impl Queue {
         };
         let db = Db::start(connection, watch);
         let (slug, mount_warning) = (slug.clone(), mount::warning(dir));
-        let identity = guard::identity(&fd, &path)?;
         let queue = Queue(Arc::new(Inner {
             slug,
-            path,
             dir: fd,
-            identity,
             db,
             holds,
             rate: RateWindow::default(),
@@ -107,12 +103,8 @@ impl Queue {
         self.0.mount_warning.clone()
     }
 
-    /// Whether the store still answers, and its file is still the one that was opened.
+    /// Whether the store still answers, on the file that lies where operators look.
     pub async fn check_health(&self) -> Result<(), StoreError> {
-        let path = &self.0.path;
-        if guard::identity(&self.0.dir, path)? != self.0.identity {
-            return Err(StoreError::refused(path, "it is not the file that was opened"));
-        }
         self.db()
             .read(|connection| Box::pin(async { connection.data_version().await.map(|_| ()) }))
             .await

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::connection::Connection;
 use crate::error::StoreError;
-use crate::watch::Watch;
+use crate::watch::{Wake, Watch};
 
 const BATCH: usize = 256;
 
@@ -169,10 +169,20 @@ async fn run(mut connection: Connection, mut queue: mpsc::UnboundedReceiver<Job>
                 if taken == 0 {
                     break;
                 }
-                run_batch(&mut connection, &mut batch).await;
-                watch.after_own_work(&mut connection).await;
+                match watch.follow_file(&mut connection).await {
+                    Ok(()) => {
+                        run_batch(&mut connection, &mut batch).await;
+                        watch.after_own_work(&mut connection).await;
+                    }
+                    Err(error) => fail(std::mem::take(&mut batch), &error).await,
+                }
             }
-            wake = watch.wake() => watch.check(wake, &mut connection).await,
+            wake = watch.wake() => {
+                // A hint comes with every commit; the poll is often enough to notice that the file is another.
+                if wake != Wake::Poll || watch.follow_file(&mut connection).await.is_ok() {
+                    watch.check(wake, &mut connection).await;
+                }
+            }
         }
     }
     connection.close().await;

@@ -48,6 +48,14 @@ pub(crate) struct Watch {
     /// Whether a change was seen since every held proposal was last looked at one by one.
     stale: bool,
     complained_at: Option<Instant>,
+    /// Whether the queue's file was where it should be when last looked for.
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Found,
+    Lost,
 }
 
 impl Watch {
@@ -71,7 +79,44 @@ impl Watch {
             next_poll,
             stale: false,
             complained_at: None,
+            place: Place::Found,
         })
+    }
+
+    /// Moves to the file that lies at the queue's path now, should it be another than the open one. Whoever waits
+    /// for a proposal of the old one is told that the store is gone, and can ask again.
+    pub(crate) async fn follow_file(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
+        let followed = self.move_to_file(connection).await;
+        let place = if followed.is_ok() {
+            Place::Found
+        } else {
+            Place::Lost
+        };
+        match &followed {
+            Err(error) if self.place == Place::Found => {
+                tracing::warn!(error = %SafeLine::new(&error.to_string()), "the queue can't be used");
+            }
+            Ok(()) if self.place == Place::Lost => tracing::info!("the queue can be used again"),
+            _ => {}
+        }
+        self.place = place;
+        if place == Place::Lost {
+            // The poll's turn is over, or it would come again at once.
+            self.next_poll = Instant::now() + POLL;
+        }
+        followed
+    }
+
+    async fn move_to_file(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
+        if !connection.follow_file().await? {
+            return Ok(());
+        }
+        tracing::warn!("the queue's file was replaced; going on with the new one");
+        let dir = connection.path().parent().unwrap_or(Path::new("/")).to_owned();
+        let holds = Arc::clone(&self.holds);
+        // Dropping the old watch closes every hold.
+        *self = Watch::start(&dir, holds, connection).await?;
+        Ok(())
     }
 
     /// Waits for a reason to look; for ever while nothing is held.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use supervise_core::{AuditEntry, Proposal, Tool};
 use supervise_store::{
-    Asked, AuditFilter, AuditOrigin, Claimed, DecisionError, Host, Queue, StoreError, Verdict,
+    Asked, AuditFilter, AuditOrigin, Claimed, DecisionError, Host, Outcome, Queue, StoreError, Verdict,
 };
 
 use crate::fixture::{Fixture, NO_LIMITS, ask, decided, digest, held, plain, request, sql};
@@ -411,4 +411,69 @@ async fn a_page_is_bounded_in_bytes() {
     sql(&mut other, rows).await.unwrap();
     let page = queue.proposal_page().await.unwrap();
     assert_eq!((page.proposals.len(), page.total), (16, 40));
+}
+
+async fn pending(f: &Fixture) -> Vec<String> {
+    let page = Queue::page_of(&f.queue_dir(), &f.slug).await.unwrap();
+    page.proposals.into_iter().map(|one| one.proposal.id).collect()
+}
+
+#[tokio::test]
+async fn a_queue_goes_on_with_the_file_that_is_there() {
+    let f = Fixture::new();
+    let queue = f.queue().await;
+    let mut old = held(&queue, "x").await;
+    std::fs::remove_file(f.queue_db()).unwrap();
+    let asked = queue.proposal_ask(ask("y"), NO_LIMITS).await;
+    assert!(matches!(asked, Err(StoreError::Missing { .. })), "{asked:?}");
+    // Somebody restores one.
+    let other = Fixture::new();
+    other.queue().await.close().await;
+    std::fs::rename(other.queue_db(), f.queue_db()).unwrap();
+    let mut new = held(&queue, "y").await;
+    assert_eq!(pending(&f).await, [new.id()]);
+    assert!(matches!(old.outcome().await, Outcome::StoreGone));
+    let id = new.id().to_owned();
+    f.decide(&id, Verdict::Approve).await.unwrap();
+    decided(&mut new).await;
+}
+
+#[tokio::test]
+async fn a_directory_that_is_gone_is_not_made_again_but_used_when_it_is_back() {
+    let f = Fixture::new();
+    let queue = f.queue().await;
+    let hold = held(&queue, "x").await;
+    let away = f.root.path().join("away");
+    std::fs::rename(f.queue_dir(), &away).unwrap();
+    for _ in 0..2 {
+        let asked = queue.proposal_ask(ask("y"), NO_LIMITS).await;
+        assert!(matches!(asked, Err(StoreError::Missing { .. })), "{asked:?}");
+        assert!(queue.check_health().await.is_err());
+        assert!(!f.queue_dir().exists());
+    }
+    std::fs::rename(&away, f.queue_dir()).unwrap();
+    queue.check_health().await.unwrap();
+    assert_eq!(pending(&f).await, [hold.id()]);
+
+    std::fs::remove_dir_all(f.queue_dir()).unwrap();
+    assert!(queue.check_health().await.is_err());
+    supervise_store::prepare(&f.root, &f.slug).unwrap();
+    queue.check_health().await.unwrap();
+    let hold = held(&queue, "z").await;
+    assert_eq!(pending(&f).await, [hold.id()]);
+}
+
+#[tokio::test]
+async fn what_is_put_in_the_place_of_an_open_file_is_looked_at_too() {
+    let f = Fixture::new();
+    let queue = f.queue().await;
+    let hold = held(&queue, "x").await;
+    let away = f.root.path().join("away");
+    std::fs::rename(f.queue_db(), &away).unwrap();
+    std::os::unix::fs::symlink(&away, f.queue_db()).unwrap();
+    let asked = queue.proposal_ask(ask("y"), NO_LIMITS).await;
+    assert!(matches!(asked, Err(StoreError::Refused { .. })), "{asked:?}");
+    std::fs::rename(&away, f.queue_db()).unwrap();
+    queue.check_health().await.unwrap();
+    assert_eq!(pending(&f).await, [hold.id()]);
 }
