@@ -12,7 +12,7 @@ mod trouble;
 
 use std::path::PathBuf;
 
-use supervise_core::{Merged, Proposal, Route, Routes, Slug, Tool, merge, render_diff};
+use supervise_core::{Digest, Merged, Proposal, Route, Routes, Slug, Tool, merge, render_diff};
 
 pub(crate) use carry::{Failed, Rolled, put_in_force, roll_back, run_again};
 use confirm::{Expected, LiveCheck};
@@ -72,6 +72,21 @@ impl Plan {
             Plan::Change(job) => Some(Effect::File(job.change.clone())),
             Plan::Refused(why) => Some(Effect::Refused { why: why.clone() }),
         }
+    }
+
+    /// The routes file before and after, as digests. Two proposals that were both looked at may be approved in one
+    /// go: a route is added to whatever routes there are. Of two Dockerfiles only one can be meant.
+    pub(crate) fn step(&self) -> Option<(Digest, Digest)> {
+        let Plan::Change(Job { change, .. }) = self else {
+            return None;
+        };
+        let state = |text: Option<&String>| LiveFile::Found {
+            kind: change.kind,
+            path: change.path.clone(),
+            text: text.cloned(),
+        };
+        let step = (state(change.before.as_ref()), state(Some(&change.after)));
+        (change.kind == FileKind::Routes).then(|| (step.0.digest(), step.1.digest()))
     }
 
     /// Current to final, for the audit. Where nothing is configured, current isn't known and counts as empty.

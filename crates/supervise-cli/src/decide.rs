@@ -1,13 +1,13 @@
 //! The one path of a decision, for review, approve, modify and reject: lock, recover, claim, intend, carry out,
 //! audit, answer.
 
-use supervise_core::{Proposal, SafeLine};
+use supervise_core::{Digest, Proposal, SafeLine};
 use supervise_store::{
     Audited, Decided, DecisionError, DecisionRequest, Intended, Sticky, StoreError, Verdict,
 };
 
-use crate::apply::{self, Effect, Failed, LiveFile, Plan, Rolled};
-use crate::bind::{UNREADABLE, already};
+use crate::apply::{self, Effect, Failed, Plan, Rolled};
+use crate::bind::{UNREADABLE, already, moved};
 use crate::desk::Desk;
 use crate::error::{CliError, Kind};
 use crate::inbox::Item;
@@ -24,8 +24,8 @@ pub(crate) struct Decision {
     pub(crate) via: &'static str,
     /// How long a rejection sticks; `None`: as configured.
     pub(crate) sticky: Option<Sticky>,
-    /// The file to be changed as the card showed it; `None` where no card was answered.
-    pub(crate) shown: Option<LiveFile>,
+    /// The file to be changed as it was shown, as its digest; `None` where no change was shown.
+    pub(crate) shown: Option<Digest>,
 }
 
 impl Desk<'_> {
@@ -33,7 +33,7 @@ impl Desk<'_> {
     pub(crate) async fn decide(&mut self, item: &Item, decision: Decision) -> Result<Decided, CliError> {
         match self.carry_out(item, decision).await {
             Ok(decided) => Ok(decided),
-            Err(Halt::Decision(error)) => Err(self.explain(item, error)),
+            Err(Halt::Decision(error)) => Err(self.explain(item, error).await),
             Err(Halt::Said(error)) => Err(error),
         }
     }
@@ -76,10 +76,12 @@ impl Desk<'_> {
                 (plan, diff)
             }
         };
-        if text.is_some() && self.has_moved(item, decision.shown.as_ref())? {
+        // With the plan made its lock is held, so nothing can move from here on.
+        if decision.shown.is_some_and(|shown| self.has_moved(item, shown)) {
             claimed.release().await?;
             return Err(Halt::Said(moved(item)));
         }
+        let step = plan.step();
         let effect = plan.effect().as_ref().map(Effect::to_json).transpose();
         let effect = match effect {
             Ok(effect) => effect,
@@ -90,15 +92,8 @@ impl Desk<'_> {
         };
         let intended = claimed.intend(diff, effect).await?;
         let audited = self.take_effect(intended, plan).await?;
+        self.note_step(step);
         Ok(audited.answer().await?)
-    }
-
-    /// Whether the file is another than the card showed. Call it with the plan made: its lock is held then.
-    fn has_moved(&self, item: &Item, shown: Option<&LiveFile>) -> Result<bool, CliError> {
-        let Some(shown) = shown else {
-            return Ok(false);
-        };
-        Ok(*shown != LiveFile::of(self.session, &item.slug, item.proposal.tool)?)
     }
 
     /// Steps 4 and 5: nothing is said to have been approved before it is in effect.
@@ -134,7 +129,7 @@ impl Desk<'_> {
         Err(Halt::Said(not_applied(intended, failed).await?))
     }
 
-    fn explain(&self, item: &Item, error: DecisionError) -> CliError {
+    async fn explain(&self, item: &Item, error: DecisionError) -> CliError {
         match error {
             DecisionError::NoSuch => CliError::new(Kind::Missing, "the proposal is gone"),
             DecisionError::Already(status) => already(item, status.name()),
@@ -146,7 +141,7 @@ impl Desk<'_> {
                     proposal: *found,
                     ..item.clone()
                 };
-                self.changed(&now, "it has changed since it was shown")
+                self.changed(&now, "it has changed since it was shown").await
             }
             DecisionError::Unreadable => already(item, UNREADABLE),
             DecisionError::Unfinished { status, source } => {
@@ -182,17 +177,6 @@ fn unsettled(item: &Item, error: DecisionError) -> CliError {
     CliError::failed(message.and(" can't be settled"))
         .because(error)
         .hint("mend that; `supervise list` says when it is settled")
-}
-
-fn moved(item: &Item) -> CliError {
-    let id = SafeLine::new(&item.proposal.id);
-    CliError::new(
-        Kind::Moved,
-        line![
-            id,
-            " was not decided: the file it would change has changed since it was shown"
-        ],
-    )
 }
 
 /// What the bottle is to be given, if anything.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use supervise_core::{SafeLine, Slug};
+use supervise_core::{Digest, SafeLine, Slug};
 use supervise_store::{Found, Host, Queue, State, StoreError};
 
 use crate::error::{CliError, Kind};
@@ -23,6 +23,8 @@ pub(crate) struct Desk<'a> {
     readers: Vec<Queue>,
     writers: BTreeMap<Slug, Queue>,
     host: Option<Host>,
+    /// What this run made of live files, as digests: before, and after.
+    steps: Vec<(Digest, Digest)>,
     /// What kept a bottle from being looked into, so that "not there" isn't claimed of it.
     unread: Vec<Line>,
 }
@@ -42,6 +44,7 @@ impl<'a> Desk<'a> {
             readers: Vec::new(),
             writers: BTreeMap::new(),
             host: None,
+            steps: Vec::new(),
             unread: Vec::new(),
         }
     }
@@ -113,6 +116,17 @@ impl<'a> Desk<'a> {
         }
         self.writers.insert(slug.clone(), queue.clone());
         Ok(queue)
+    }
+
+    /// Remembers what a decision of this run made of a live file.
+    pub(crate) fn note_step(&mut self, step: Option<(Digest, Digest)>) {
+        self.steps.extend(step);
+    }
+
+    /// Whether a file that was `shown` is `now` what this run alone made of it. Steps are in their order.
+    pub(crate) fn leads_to(&self, shown: Digest, now: Digest) -> bool {
+        let follow = |at, (before, after): &(Digest, Digest)| if at == *before { *after } else { at };
+        shown == now || self.steps.iter().fold(shown, follow) == now
     }
 
     /// The host's database, made when missing.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use supervise_core::{Proposal, Slug, Tool, render_diff};
+use supervise_core::{Digest, FieldHasher, Proposal, Slug, Tool, render_diff};
 
 use super::target::Target;
 use super::{FileKind, Wanted, merged, wanted};
@@ -49,6 +49,20 @@ impl LiveFile {
     fn read(Wanted { kind, path, .. }: Wanted) -> Result<LiveFile, String> {
         let text = Target::open(&path)?.read()?.map(|live| live.text);
         Ok(LiveFile::Found { kind, path, text })
+    }
+
+    /// What tells this state of the file from any other: its path counts too, and what keeps it from being read.
+    pub(crate) fn digest(&self) -> Digest {
+        let hasher = FieldHasher::new(b"supervise-live-v1\0");
+        match self {
+            LiveFile::NotConfigured => hasher.field("nothing is configured"),
+            LiveFile::Refused(why) => hasher.field("refused").field(why),
+            LiveFile::Found { path, text, .. } => hasher
+                .field("found")
+                .field(path.as_os_str().as_encoded_bytes())
+                .optional(text.as_deref()),
+        }
+        .finish()
     }
 
     /// The text, where there is a file.

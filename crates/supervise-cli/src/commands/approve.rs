@@ -15,7 +15,9 @@ Examples:
 
 What carries a danger is left out of --all, unless --include-dangerous says otherwise.
 
-What changed since it was shown is not approved: it is shown again, and the exit code is 5.";
+What changed since it was shown is not approved, nor is anything if the file it would change has
+changed since `show` or `review` showed the difference: it is shown again, and the exit code is 5.
+Look at it with `supervise show`, then approve it.";
 
 /// Approve proposals as they were shown
 #[derive(Debug, clap::Args)]

@@ -61,6 +61,7 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
 async fn decide(args: &Args, session: &Session<'_>) -> Result<Option<Decided>, CliError> {
     let mut desk = Desk::open(session).await?;
     let item = desk.undecided(&IdArgument::parse(&args.id)?).await?;
+    let shown = desk.unmoved(&item).await?;
     let verdict = match &args.file {
         Some(path) => Some(verdict(&item.proposal, source::read(path)?)?),
         None => revise(session, &item.proposal).await?,
@@ -73,9 +74,9 @@ async fn decide(args: &Args, session: &Session<'_>) -> Result<Option<Decided>, C
         notes: args.notes.clone(),
         via: "supervise modify",
         sticky: None,
-        shown: None,
+        shown,
     };
-    desk.decide(&item, decision).await.map(Some)
+    desk.decide_or_show(&item, decision).await.map(Some)
 }
 
 /// What a final text means.

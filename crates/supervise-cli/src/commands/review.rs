@@ -172,7 +172,7 @@ pub(crate) async fn take(
         Page::Skip => return Ok(Step::Next),
         Page::Quit => return Ok(Step::Quit),
     }
-    shown::remember(session, std::slice::from_ref(item)).await;
+    shown::remember_change(session, item, &live).await;
     loop {
         let verdict = match prompt::choice().await? {
             Choice::Skip => return Ok(Step::Next),
@@ -239,7 +239,7 @@ async fn decide(
                 notes,
                 via: VIA,
                 sticky,
-                shown: Some(live),
+                shown: Some(live.digest()),
             },
         )
         .await

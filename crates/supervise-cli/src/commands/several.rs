@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use supervise_core::{Level, Risk};
+use supervise_core::{Digest, Level, Risk};
 use supervise_store::{Decided, Sticky, Verdict};
 
+use crate::apply::LiveFile;
 use crate::decide::Decision;
 use crate::desk::Desk;
 use crate::error::{CliError, Exit, Kind};
@@ -53,7 +54,8 @@ pub(crate) enum Dangers {
 }
 
 impl Intention {
-    async fn decision(&mut self) -> Result<Decision, CliError> {
+    /// `shown` is the file to be changed, where its change was shown. A rejection changes none.
+    async fn decision(&mut self, shown: Option<Digest>) -> Result<Decision, CliError> {
         let notes = match &self.notes {
             Some(notes) => notes.clone(),
             None => self.notes.insert(prompt::notes().await?).clone(),
@@ -63,7 +65,7 @@ impl Intention {
             notes,
             via: self.via,
             sticky: self.sticky,
-            shown: None,
+            shown,
         })
     }
 }
@@ -91,7 +93,12 @@ pub(crate) async fn decide(
 
 async fn decide_named(desk: &mut Desk<'_>, id: &str, intention: &mut Intention) -> Result<Decided, CliError> {
     let item = desk.undecided(&IdArgument::parse(id)?).await?;
-    desk.decide(&item, intention.decision().await?).await
+    let shown = match intention.verdict {
+        Verdict::Reject => None,
+        Verdict::Approve | Verdict::Modify { .. } => desk.unmoved(&item).await?,
+    };
+    let decision = intention.decision(shown).await?;
+    desk.decide_or_show(&item, decision).await
 }
 
 /// The operator has asked to stop while one was being decided, which has come to its end.
@@ -110,8 +117,8 @@ fn finish(session: &Session<'_>, id: &str, decided: Result<Decided, CliError>) -
 }
 
 async fn decide_all(session: &Session<'_>, mut intention: Intention) -> Result<Exit, CliError> {
-    let items = listed(session, intention.dangers).await?;
-    if items.is_empty() {
+    let listed = list(session, intention.dangers).await?;
+    if listed.is_empty() {
         return Ok(Exit::DONE);
     }
     if session.consent == Consent::ToAsk {
@@ -126,34 +133,44 @@ async fn decide_all(session: &Session<'_>, mut intention: Intention) -> Result<E
     }
     let mut desk = Desk::new(session);
     let mut exit = Exit::DONE;
-    for item in &items {
+    for listed in &listed {
         if session.is_stopped().await {
             return Ok(stop_here(session, exit));
         }
-        let decided = decide_listed(&mut desk, item, &mut intention).await;
-        exit = exit.or(finish(session, &item.proposal.id, decided)?);
+        let decided = decide_listed(&mut desk, listed, &mut intention).await;
+        exit = exit.or(finish(session, &listed.item.proposal.id, decided)?);
     }
     Ok(exit)
 }
 
 async fn decide_listed(
     desk: &mut Desk<'_>,
-    item: &Item,
+    Listed { item, live }: &Listed,
     intention: &mut Intention,
 ) -> Result<Decided, CliError> {
     desk.check_shown(item).await?;
-    desk.decide(item, intention.decision().await?).await
+    let shown = match intention.verdict {
+        Verdict::Reject => None,
+        Verdict::Approve | Verdict::Modify { .. } => {
+            desk.unmoved(item).await?;
+            Some(*live)
+        }
+    };
+    let decision = intention.decision(shown).await?;
+    desk.decide_or_show(item, decision).await
 }
 
 /// What is meant of all that is pending in the named bottles, as it was just listed on stderr: stdout is for
 /// the decisions.
-async fn listed(session: &Session<'_>, dangers: Dangers) -> Result<Vec<Item>, CliError> {
+async fn list(session: &Session<'_>, dangers: Dangers) -> Result<Vec<Listed>, CliError> {
     if session.scope.is_empty() {
         let error = CliError::usage("--all needs --bottle");
         return Err(error.hint("name the bottle whose proposals you mean with --bottle SLUG"));
     }
     let mut inbox = inbox::read(session).await?;
     recover::settle(session, &mut inbox).await?;
+    // Before the files are judged: what moves from here on was not judged.
+    let live = live(session, &inbox.items)?;
     let judged = judged(session, &inbox.items).await;
     let ui = session.ui;
     let columns = ui.wrap_columns(Stream::Talk).unwrap_or(ui.out_columns());
@@ -162,7 +179,18 @@ async fn listed(session: &Session<'_>, dangers: Dangers) -> Result<Vec<Item>, Cl
     if judged.is_empty() {
         ui.say(&[line!["nothing is pending"]]);
     }
-    Ok(meant(session, judged, dangers))
+    Ok(meant(session, judged, live, dangers))
+}
+
+/// One that was listed, and the digest of the file by which it was judged.
+struct Listed {
+    item: Item,
+    live: Digest,
+}
+
+fn live(session: &Session<'_>, items: &[Item]) -> Result<Vec<Digest>, CliError> {
+    let live = |item: &Item| Ok(LiveFile::of(session, &item.slug, item.proposal.tool)?.digest());
+    items.iter().map(live).collect()
 }
 
 /// Each item with its risks, judged against its bottle's past.
@@ -180,13 +208,23 @@ async fn judged<'a>(session: &Session<'_>, items: &'a [Item]) -> Vec<(&'a Item, 
 }
 
 /// Leaves out what carries a danger, if that isn't meant, and says so.
-fn meant(session: &Session<'_>, judged: Vec<(&Item, Vec<Risk>)>, dangers: Dangers) -> Vec<Item> {
+fn meant(
+    session: &Session<'_>,
+    judged: Vec<(&Item, Vec<Risk>)>,
+    live: Vec<Digest>,
+    dangers: Dangers,
+) -> Vec<Listed> {
     let all = judged.len();
     let is_meant = |risks: &[Risk]| dangers == Dangers::Include || worst(risks) != Some(Level::Danger);
-    let meant: Vec<Item> = judged
+    let listed = |((item, _), live): ((&Item, Vec<Risk>), Digest)| Listed {
+        item: item.clone(),
+        live,
+    };
+    let meant: Vec<Listed> = judged
         .into_iter()
-        .filter(|(_, risks)| is_meant(risks))
-        .map(|(item, _)| item.clone())
+        .zip(live)
+        .filter(|((_, risks), _)| is_meant(risks))
+        .map(listed)
         .collect();
     let skipped = all - meant.len();
     if skipped > 0 {

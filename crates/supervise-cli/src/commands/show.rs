@@ -36,7 +36,8 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
     let Target { item, state } = desk.find(&id).await?;
     let ui = session.ui;
     let risks = Background::of(session, &item.slug).await.risks(&item);
-    let preview = LiveFile::of(session, &item.slug, item.proposal.tool)?.preview(&item.proposal);
+    let live = LiveFile::of(session, &item.slug, item.proposal.tool)?;
+    let preview = live.preview(&item.proposal);
     match session.format {
         Format::Json => ui.json(&ShownObject::new(&item, &risks, &preview))?,
         Format::Human => {
@@ -46,7 +47,7 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
         }
     }
     if matches!(state, State::Pending | State::BeingDecided) && !ui.is_closed() {
-        shown::remember(session, std::slice::from_ref(&item)).await;
+        shown::remember_change(session, &item, &live).await;
     }
     if id.accepts(&item.digest) {
         return Ok(Exit::DONE);

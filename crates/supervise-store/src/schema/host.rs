@@ -130,7 +130,7 @@ static OWN: [Table; 4] = [
     },
 ];
 
-static ADDED: [Table; 1] = [
+static ADDED: [Table; 2] = [
     // Beside the intent of a rejection: for how many seconds it will stick.
     Table {
         name: "supervise_intent_refusals",
@@ -140,6 +140,26 @@ static ADDED: [Table; 1] = [
 )",
         pragma: "PRAGMA main.table_xinfo(supervise_intent_refusals)",
         columns: &[("token", "TEXT"), ("seconds", "INTEGER")],
+    },
+    // The live file, as its digest, against which each proposal's diff was last shown.
+    Table {
+        name: "supervise_shown_files",
+        sql: "CREATE TABLE supervise_shown_files (
+    bottle_slug TEXT NOT NULL,
+    proposal_id TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    file TEXT NOT NULL,
+    shown_at TEXT NOT NULL,
+    PRIMARY KEY (bottle_slug, proposal_id, digest)
+)",
+        pragma: "PRAGMA main.table_xinfo(supervise_shown_files)",
+        columns: &[
+            ("bottle_slug", "TEXT"),
+            ("proposal_id", "TEXT"),
+            ("digest", "TEXT"),
+            ("file", "TEXT"),
+            ("shown_at", "TEXT"),
+        ],
     },
 ];
 

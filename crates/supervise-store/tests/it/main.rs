@@ -11,6 +11,7 @@ mod log;
 mod prune;
 mod recovery;
 mod refusals;
+mod shown;
 mod tampering;
 mod triggers;
 mod verify;
