@@ -91,6 +91,16 @@ impl Ui {
         let _ = io::stderr().write_all(text.as_bytes());
     }
 
+    /// A question: as talk, with the cursor left behind it.
+    pub(crate) fn ask(&self, question: &Line) {
+        let text = rendered(
+            std::slice::from_ref(question),
+            self.err,
+            self.wrap_columns(Stream::Talk),
+        );
+        let _ = io::stderr().write_all(text.trim_end_matches('\n').as_bytes());
+    }
+
     /// Something the operator should know, though the verb goes on.
     pub(crate) fn warn(&self, line: Line) {
         self.say(&[Line::default().paint(Paint::Yellow, "warning: ").join(line)]);

@@ -18,7 +18,7 @@ use crate::render::diff;
 use crate::report;
 use crate::session::{Consent, Session};
 use crate::source;
-use crate::ui::{Line, Paint, Stream, line};
+use crate::ui::{Line, Paint, line};
 
 /// Lines of a diff that name its two sides.
 const DIFF_HEADERS: usize = 2;
@@ -100,7 +100,7 @@ pub(crate) async fn revise(session: &Session<'_>, proposal: &Proposal) -> Result
             Err(error) if error.kind() == Kind::Usage => return Err(error),
             Err(error) => {
                 session.ui.error(&error);
-                if prompt::yes_or_no("edit it again?").await? == YesOrNo::No {
+                if prompt::yes_or_no(session, "edit it again?").await? == YesOrNo::No {
                     return Ok(None);
                 }
                 draft.mistake = mistake(proposal, &draft.text);
@@ -117,15 +117,15 @@ async fn confirmed(
 ) -> Result<Option<Verdict>, CliError> {
     let question = match &verdict {
         Verdict::Modify { final_file } => {
-            let delta = delta(proposal, final_file, session.ui.wrap_columns(Stream::Talk));
-            if pager::say(session.ui, &delta).await? != Page::Next {
+            let delta = |columns| delta(proposal, final_file, columns);
+            if pager::say(session, delta).await? != Page::Next {
                 return Ok(None);
             }
             "approve it in this form?"
         }
         _ => "it is unchanged; approve it as proposed?",
     };
-    if session.consent == Consent::Given || prompt::yes_or_no(question).await? == YesOrNo::Yes {
+    if session.consent == Consent::Given || prompt::yes_or_no(session, question).await? == YesOrNo::Yes {
         return Ok(Some(verdict));
     }
     Ok(None)

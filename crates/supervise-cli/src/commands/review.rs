@@ -15,7 +15,7 @@ use crate::error::{CliError, Exit, Kind};
 use crate::inbox::{self, Inbox, Item};
 use crate::notify;
 use crate::pager;
-use crate::prompt::{self, Choice, Page, YesOrNo};
+use crate::prompt::{self, Choice, Page, Reply, YesOrNo};
 use crate::recover;
 use crate::render::card;
 use crate::report;
@@ -24,7 +24,7 @@ use crate::session::Session;
 use crate::shown;
 use crate::signals::{interrupted, stop};
 use crate::span::sticky;
-use crate::ui::{Paint, Stream, line};
+use crate::ui::{Paint, line};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,10 +32,12 @@ Examples:
   supervise review --bottle dev
   supervise review --follow      goes on with new proposals as they come
 
-Answer with a word or its first letter. Enter alone skips: nothing is approved by default. Your
+Answer with one key: a approves, m modifies, r rejects, s skips, q quits, ? explains. Enter alone
+skips: nothing is approved by default, nor by what was typed before the question was there. Your
 answer counts for what is on the screen; if it changed meanwhile, it is shown again. A card that
 doesn't fit the terminal is shown in pages, and one that carries a danger is approved with a code
-from its digest. Ctrl-C leaves everything pending.";
+from its digest. Ctrl-C leaves everything pending. Where TERM is dumb, or single keys can't be had,
+it takes a line with the word or its first letter.";
 
 /// How much of the digest a danger's code has.
 const CODE_DIGITS: usize = 4;
@@ -159,31 +161,44 @@ pub(crate) async fn take(
 ) -> Result<Step, CliError> {
     let background = Background::of(session, &item.slug).await;
     let live = LiveFile::of(session, &item.slug, item.proposal.tool)?;
-    let columns = session.ui.wrap_columns(Stream::Talk);
-    let card = card::lines(
-        item,
-        &background.risks(item),
-        &live.preview(&item.proposal),
-        columns,
-    );
-    match pager::say(session.ui, &card).await? {
-        Page::Next => {}
-        // What wasn't read to its end can't be approved, so there is nothing to ask.
-        Page::Skip => return Ok(Step::Next),
-        Page::Quit => return Ok(Step::Quit),
-    }
-    shown::remember_change(session, item, &live).await;
+    let (risks, preview) = (background.risks(item), live.preview(&item.proposal));
+    let card = |columns| card::lines(item, &risks, &preview, columns);
     loop {
-        let verdict = match prompt::choice().await? {
-            Choice::Skip => return Ok(Step::Next),
-            Choice::Quit => return Ok(Step::Quit),
+        match pager::say(session, card).await? {
+            Page::Next => {}
+            // What wasn't read to its end can't be approved, so there is nothing to ask.
+            Page::Skip => return Ok(Step::Next),
+            Page::Quit => return Ok(Step::Quit),
+        }
+        shown::remember_change(session, item, &live).await;
+        if let Reply::Given(step) = answer(session, item, &background, sticky, &live).await? {
+            return Ok(step);
+        }
+    }
+}
+
+/// Asks about the proposal on the screen until it is decided or left.
+async fn answer(
+    session: &Session<'_>,
+    item: &Item,
+    background: &Background,
+    sticky: Option<Sticky>,
+    live: &LiveFile,
+) -> Result<Reply<Step>, CliError> {
+    loop {
+        let Reply::Given(choice) = prompt::choice(session).await? else {
+            return Ok(Reply::Redraw);
+        };
+        let verdict = match choice {
+            Choice::Skip => return Ok(Reply::Given(Step::Next)),
+            Choice::Quit => return Ok(Reply::Given(Step::Quit)),
             Choice::Approve => Ok(Some(Verdict::Approve)),
             Choice::Reject => Ok(Some(Verdict::Reject)),
             Choice::Modify => revise(session, &item.proposal).await,
         };
         match verdict {
-            Ok(Some(verdict)) if dares(session, item, &background, &verdict).await? => {
-                return decide(session, item, verdict, sticky, live).await;
+            Ok(Some(verdict)) if dares(session, item, background, &verdict).await? => {
+                return decide(session, item, verdict, sticky, live).await.map(Reply::Given);
             }
             Ok(_) => {}
             // A slip in the editor costs nothing: the question is asked again.
@@ -210,7 +225,7 @@ async fn dares(
         return Ok(true);
     }
     let code: String = item.digest.short().chars().take(CODE_DIGITS).collect();
-    let dares = prompt::code(&code).await? == YesOrNo::Yes;
+    let dares = prompt::code(session, &code).await? == YesOrNo::Yes;
     if !dares {
         session
             .ui
@@ -224,10 +239,10 @@ async fn decide(
     item: &Item,
     verdict: Verdict,
     sticky: Option<Sticky>,
-    live: LiveFile,
+    live: &LiveFile,
 ) -> Result<Step, CliError> {
     let notes = match verdict {
-        Verdict::Reject => prompt::notes().await?,
+        Verdict::Reject => prompt::notes(session).await?,
         Verdict::Approve | Verdict::Modify { .. } => String::new(),
     };
     let mut desk = Desk::new(session);

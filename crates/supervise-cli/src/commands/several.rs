@@ -55,10 +55,10 @@ pub(crate) enum Dangers {
 
 impl Intention {
     /// `shown` is the file to be changed, where its change was shown. A rejection changes none.
-    async fn decision(&mut self, shown: Option<Digest>) -> Result<Decision, CliError> {
+    async fn decision(&mut self, session: &Session<'_>, shown: Option<Digest>) -> Result<Decision, CliError> {
         let notes = match &self.notes {
             Some(notes) => notes.clone(),
-            None => self.notes.insert(prompt::notes().await?).clone(),
+            None => self.notes.insert(prompt::notes(session).await?).clone(),
         };
         Ok(Decision {
             verdict: self.verdict.clone(),
@@ -97,7 +97,7 @@ async fn decide_named(desk: &mut Desk<'_>, id: &str, intention: &mut Intention) 
         Verdict::Reject => None,
         Verdict::Approve | Verdict::Modify { .. } => desk.unmoved(&item).await?,
     };
-    let decision = intention.decision(shown).await?;
+    let decision = intention.decision(desk.session, shown).await?;
     desk.decide_or_show(&item, decision).await
 }
 
@@ -126,7 +126,7 @@ async fn decide_all(session: &Session<'_>, mut intention: Intention) -> Result<E
             "deciding about all of them has to be confirmed",
             "confirm it with --yes",
         )?;
-        if prompt::yes_or_no(intention.question).await? == YesOrNo::No {
+        if prompt::yes_or_no(session, intention.question).await? == YesOrNo::No {
             session.ui.say(&[line!["nothing was decided"]]);
             return Ok(Exit::DONE);
         }
@@ -156,7 +156,7 @@ async fn decide_listed(
             Some(*live)
         }
     };
-    let decision = intention.decision(shown).await?;
+    let decision = intention.decision(desk.session, shown).await?;
     desk.decide_or_show(item, decision).await
 }
 

@@ -79,7 +79,7 @@ fn at_the_terminal_you_decide() {
     let world = World::new();
     let mut terminal = Terminal::start(&world, &["demo"], &[]);
     terminal.wait_for("skip or quit?");
-    terminal.type_in("r\r");
+    terminal.type_in("r");
     terminal.wait_for("notes for the agent");
     terminal.type_in("ask for the mirror\r");
     terminal.wait_for("status: rejected");
@@ -95,7 +95,7 @@ fn left_undecided_the_agent_is_told_so() {
     let world = World::new();
     let mut terminal = Terminal::start(&world, &["demo"], &[]);
     terminal.wait_for("skip or quit?");
-    terminal.type_in("q\r");
+    terminal.type_in("q");
     terminal.wait_for("status: pending");
     terminal.wait_for("nothing was decided");
     assert_eq!(terminal.wait(), 0);

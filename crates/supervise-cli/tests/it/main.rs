@@ -24,6 +24,7 @@ mod exit_codes;
 mod failpoints;
 mod hooks;
 mod ids;
+mod keys;
 mod list;
 mod man;
 mod mitmproxy;

@@ -120,7 +120,7 @@ fn the_editor_is_an_argument_list_on_a_private_file() {
     terminal.wait_for("│ -{");
     terminal.wait_for(&format!("│ +{EDITED}"));
     terminal.wait_for("approve it in this form?");
-    terminal.type_in("y\r");
+    terminal.type_in("y");
     assert_eq!(terminal.wait(), 0, "{}", terminal.screen());
     assert_eq!(
         fs::read_to_string(world.path("called")).unwrap(),
@@ -197,7 +197,7 @@ fn a_mistake_opens_the_editor_again_where_it_is() {
     terminal.wait_for("line 4: path_allowlist[0] must start with '/'");
     terminal.wait_for("edit it again?");
     sed(&world, "sed -i s,v1,/v3/, \"$file\"");
-    terminal.type_in("y\r");
+    terminal.type_in("y");
     terminal.wait_for("approve it in this form?");
     // The draft is given back, with the mistake above it and the cursor on its line.
     let given = fs::read_to_string(world.path("given")).unwrap();

@@ -34,23 +34,24 @@ fn each_in_turn() {
     let mut terminal = Terminal::start(&world, &["review"], &[]);
     terminal.wait_for("reason 0");
     terminal.wait_for(QUESTION);
-    terminal.type_in("a\r");
+    terminal.type_in("a");
     terminal.wait_for("approved 5eed0000-0000-4000-8000-000000000000");
     terminal.wait_for("reason 1");
     terminal.wait_for(QUESTION);
-    terminal.type_in("reject\r");
+    terminal.type_in("r");
     terminal.wait_for("notes for the agent");
     terminal.type_in("not now\r");
     terminal.wait_for("rejected 5eed0000-0000-4000-8000-000000000001");
     terminal.wait_for("reason 2");
     terminal.wait_for(QUESTION);
-    // Enter alone skips, and what is no answer is asked again.
+    // Enter alone skips, and what is no answer is explained and asked again.
     terminal.type_in("approved\r");
+    terminal.wait_for("leave the rest pending");
     terminal.wait_for(QUESTION);
     terminal.type_in("\r");
     terminal.wait_for("reason 3");
     terminal.wait_for(QUESTION);
-    terminal.type_in("q\r");
+    terminal.type_in("q");
     assert_eq!(terminal.wait(), 0);
     assert!(terminal.is_sane());
     let decided: Vec<_> = all.iter().map(|proposal| status(&world, proposal)).collect();
@@ -70,7 +71,7 @@ fn what_was_typed_ahead_answers_nothing() {
     let mut terminal = Terminal::start(&world, &["review"], &[]);
     terminal.type_in("a\r");
     terminal.wait_for(QUESTION);
-    terminal.type_in("q\r");
+    terminal.type_in("q");
     assert_eq!(terminal.wait(), 0);
     assert_eq!(status(&world, &proposal), None);
 }
@@ -101,12 +102,12 @@ fn an_answer_counts_for_what_was_on_the_screen() {
     let mut terminal = Terminal::start(&world, &["review"], &[]);
     terminal.wait_for(QUESTION);
     world.swap(&proposal, "something else");
-    terminal.type_in("a\r");
+    terminal.type_in("a");
     // Refused, shown as it is now, and asked again.
     terminal.wait_for("something else");
     terminal.wait_for("was not decided");
     terminal.wait_for(QUESTION);
-    terminal.type_in("a\r");
+    terminal.type_in("a");
     assert_eq!(terminal.wait(), 0, "{}", terminal.screen());
     let digest = world.find(&proposal).listed.proposal.digest().to_string();
     assert_eq!(world.audit()[0].origin.digest, Some(digest));
@@ -120,11 +121,11 @@ fn somebody_faster_is_named_and_the_rest_goes_on() {
     let mut terminal = Terminal::start(&world, &["review"], &[]);
     terminal.wait_for(QUESTION);
     world.run(&["reject", &first.id, "--notes", "no"]).expect(0);
-    terminal.type_in("a\r");
+    terminal.type_in("a");
     terminal.wait_for("is already rejected");
     terminal.wait_for("reason 2");
     terminal.wait_for(QUESTION);
-    terminal.type_in("s\r");
+    terminal.type_in("s");
     assert_eq!(terminal.wait(), 0);
 }
 
@@ -136,7 +137,7 @@ fn following_waits_for_more() {
     terminal.wait_for("waiting for proposals");
     let proposal = world.ask("dev");
     terminal.wait_for(QUESTION);
-    terminal.type_in("a\r");
+    terminal.type_in("a");
     terminal.wait_for("approved");
     terminal.wait_for("waiting for proposals");
     terminal.signal(Signal::INT);
@@ -156,15 +157,15 @@ fn a_slip_in_the_editor_is_told_and_asked_again() {
     let editor = edit("{\"host\": \"localhost\"}");
     let mut terminal = Terminal::start(&world, &["review"], &[("VISUAL", &editor)]);
     terminal.wait_for(QUESTION);
-    terminal.type_in("m\r");
+    terminal.type_in("m");
     terminal.wait_for("line 1");
     terminal.wait_for("edit it again?");
-    terminal.type_in("n\r");
+    terminal.type_in("n");
     terminal.wait_for(QUESTION);
     edit("{\"host\": \"example.org\"}");
-    terminal.type_in("m\r");
+    terminal.type_in("m");
     terminal.wait_for("approve it in this form?");
-    terminal.type_in("y\r");
+    terminal.type_in("y");
     terminal.wait_for("modified");
     assert_eq!(terminal.wait(), 0);
     assert_eq!(status(&world, &proposal), Some(Status::Modified));
@@ -181,20 +182,18 @@ fn a_danger_wants_the_code_from_its_digest() {
     terminal.wait_for("! public-suffix: ");
     for wrong in ["", "y", "yes", "a", "0000", &code[..3]] {
         terminal.wait_for(QUESTION);
-        terminal.type_in("a\r");
+        terminal.type_in("a");
         terminal.wait_for(&format!("type {code} to approve"));
         terminal.type_in(&format!("{wrong}\r"));
         terminal.wait_for("that is not the code");
         assert_eq!(status(&world, &proposal), None, "{wrong:?}");
     }
     terminal.wait_for(QUESTION);
-    // Both answers at once: the second was typed before its question, so it is none.
+    // Both answers at once are none: nobody presses keys so fast.
     terminal.type_in(&format!("a\r{code}\r"));
-    terminal.wait_for(&format!("type {code} to approve"));
-    terminal.type_in("\r");
-    terminal.wait_for("that is not the code");
+    terminal.wait_for("leave the rest pending");
     terminal.wait_for(QUESTION);
-    terminal.type_in("a\r");
+    terminal.type_in("a");
     terminal.wait_for(&format!("type {code} to approve"));
     terminal.type_in(&format!("{}\r", code.to_uppercase()));
     terminal.wait_for("approved");
@@ -208,7 +207,7 @@ fn a_rejection_wants_no_code() {
     let proposal = world.propose(fixed("dev", 1, Tool::EgressAllow, DANGEROUS, "why"));
     let mut terminal = Terminal::start(&world, &["review"], &[]);
     terminal.wait_for(QUESTION);
-    terminal.type_in("r\r");
+    terminal.type_in("r");
     terminal.wait_for("notes for the agent");
     terminal.type_in("too wide\r");
     assert_eq!(terminal.wait(), 0);
@@ -224,14 +223,14 @@ fn an_edit_that_brings_a_danger_wants_the_code_too() {
     let editor = format!("sh {}", script.display());
     let mut terminal = Terminal::start(&world, &["review"], &[("VISUAL", &editor)]);
     terminal.wait_for(QUESTION);
-    terminal.type_in("m\r");
+    terminal.type_in("m");
     terminal.wait_for("approve it in this form?");
-    terminal.type_in("y\r");
+    terminal.type_in("y");
     terminal.wait_for("to approve it all the same");
     terminal.type_in("y\r");
     terminal.wait_for("that is not the code");
     terminal.wait_for(QUESTION);
-    terminal.type_in("q\r");
+    terminal.type_in("q");
     assert_eq!(terminal.wait(), 0);
     assert_eq!(status(&world, &proposal), None);
 }
@@ -253,10 +252,10 @@ fn a_long_card_is_read_to_its_end_before_it_can_be_approved() {
     terminal.wait_for("42 of ");
     terminal.type_in("\r");
     terminal.wait_for(QUESTION);
-    terminal.type_in("a\r");
+    terminal.type_in("a");
     terminal.wait_for("approved");
     terminal.wait_for("21 of ");
-    terminal.type_in("s\r");
+    terminal.type_in("s");
     assert_eq!(terminal.wait(), 0, "{}", terminal.screen());
     assert_eq!(status(&world, &first), Some(Status::Approved));
     assert_eq!(status(&world, &second), None);

@@ -57,12 +57,12 @@ fn a_file_that_moved_is_shown_again() {
     terminal.wait_for("+  - host: api.example.com");
     terminal.wait_for(QUESTION);
     fs::write(bottle.routes(), FILE.replace("# docs", "# changed meanwhile")).unwrap();
-    terminal.type_in("a\r");
+    terminal.type_in("a");
     terminal.wait_for("has changed since it was shown");
     assert_eq!(bottle.answer(&proposal), None);
     terminal.wait_for("changed meanwhile");
     terminal.wait_for(QUESTION);
-    terminal.type_in("a\r");
+    terminal.type_in("a");
     terminal.wait_for("is written and in force");
     assert_eq!(terminal.wait(), 0);
     assert_eq!(bottle.in_force(), Some(bottle.text()));
