@@ -10,6 +10,7 @@ mod packages;
 mod python_mcp;
 mod steps;
 mod tampering;
+mod tmux;
 mod typescript_mcp;
 
 use std::time::{Duration, Instant};

@@ -7,7 +7,7 @@ mod demo;
 mod doctor;
 mod list;
 mod man;
-mod modify;
+pub(crate) mod modify;
 mod prepare;
 mod prune;
 mod reject;

@@ -11,6 +11,7 @@
 mod age;
 mod apply;
 mod arguments;
+mod attention;
 mod bind;
 mod check;
 mod commands;

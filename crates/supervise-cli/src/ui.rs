@@ -1,13 +1,15 @@
 //! The one place that prints: data on stdout, talk on stderr.
 
 mod line;
+#[cfg(test)]
+mod safety;
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::ValueEnum;
 use serde::Serialize;
-use supervise_core::SafeText;
+use supervise_core::{SafeLine, SafeText};
 
 pub(crate) use line::{Line, Paint, Printable, line};
 
@@ -99,6 +101,33 @@ impl Ui {
             self.wrap_columns(Stream::Talk),
         );
         let _ = io::stderr().write_all(text.trim_end_matches('\n').as_bytes());
+    }
+
+    /// Rings the terminal's bell.
+    pub(crate) fn bell(&self) {
+        self.control("\x07");
+    }
+
+    /// Sets the terminal's title.
+    pub(crate) fn title(&self, title: &SafeLine) {
+        self.control(&format!("\x1b]2;{title}\x07"));
+    }
+
+    /// Has the terminal remember its title.
+    pub(crate) fn title_kept(&self) {
+        self.control("\x1b[22;2t");
+    }
+
+    /// Gives the terminal its title back; one that can't remember is left without.
+    pub(crate) fn title_restored(&self) {
+        self.control("\x1b]2;\x07\x1b[23;2t");
+    }
+
+    /// For the terminal itself: nothing of it is seen as text, and it goes to no file.
+    fn control(&self, sequence: &str) {
+        if io::stderr().is_terminal() {
+            let _ = io::stderr().write_all(sequence.as_bytes());
+        }
     }
 
     /// Something the operator should know, though the verb goes on.

@@ -55,7 +55,7 @@ pub use paths::{AGENT_DOCKERFILE, Plan, QUEUE_DB_FILENAME, QUEUE_DIR_IN_CONTAINE
 pub use proposal::Proposal;
 pub use response::{Response, Status};
 #[cfg(feature = "operator")]
-pub use risk::{Context, Level, Risk, assess, mask_secrets, risk_codes};
+pub use risk::{Context, Level, Risk, assess, mask_secrets, risk_codes, unicode_form};
 pub use route::{Auth, AuthScheme, MAX_PATH_PREFIXES, Route, RouteError};
 #[cfg(feature = "operator")]
 pub use routes::{

@@ -18,6 +18,7 @@ mod words;
 
 use serde::Serialize;
 
+pub use host::unicode_form;
 pub use secret::mask_secrets;
 
 use crate::proposal::Proposal;

@@ -1,7 +1,7 @@
 //! Finds tests that nobody runs: ignored, and in none of the groups above.
 
 use super::{
-    Missing, Outcome, conformance, long, mitmproxy, original, python_mcp, tampering, typescript_mcp,
+    Missing, Outcome, conformance, long, mitmproxy, original, python_mcp, tampering, tmux, typescript_mcp,
 };
 use crate::command::{self, Failed, cargo};
 
@@ -13,6 +13,7 @@ const GROUPS: &[&str] = &[
     typescript_mcp::FILTER,
     conformance::FILTER,
     long::FILTER,
+    tmux::FILTER,
 ];
 
 pub(super) fn check(_: Missing) -> Result<Outcome, Failed> {

@@ -1,7 +1,7 @@
 //! The list of steps. A new one is a line here.
 
 use super::{
-    Missing, Outcome, Step, arrows, conformance, ignored, long, mitmproxy, original, python_mcp, tampering,
+    Missing, Outcome, Step, arrows, conformance, ignored, long, mitmproxy, original, python_mcp, tampering, tmux,
     typescript_mcp,
 };
 use crate::command::{self, Failed, cargo};
@@ -64,6 +64,10 @@ pub(super) const WITH_PACKAGES: &[Step] = &[
     Step {
         name: "mitmproxy",
         run: mitmproxy::check,
+    },
+    Step {
+        name: "tmux",
+        run: tmux::check,
     },
     Step {
         name: "ignored",

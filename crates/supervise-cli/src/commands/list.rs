@@ -1,5 +1,7 @@
 //! `supervise list`: what every bottle is asking for.
 
+use std::collections::BTreeMap;
+
 use supervise_core::Risk;
 use time::OffsetDateTime;
 
@@ -21,7 +23,8 @@ Examples:
 
 Each proposal has two lines: its age, bottle, tool and what it asks for; below that its id and
 digest, to be copied into `supervise approve` or `show`, and the start of the agent's reason.
-`!!` marks one that carries a danger and `!` one with a warning; `supervise show` has the text.
+`!!` marks one that carries a danger and `!` one with a warning; `supervise show` has the text, and
+alone knows what was decided before: a host refused earlier, a credential used earlier.
 Nothing is created or changed, except that what was shown is remembered, and a decision that a
 crash interrupted is finished or undone.";
 
@@ -47,9 +50,7 @@ pub(crate) async fn run(_: Args, session: &Session<'_>) -> Result<Exit, CliError
 
 fn print(session: &Session<'_>, items: &[Item]) -> Result<(), CliError> {
     let ui = session.ui;
-    // Each row by itself: looking up every bottle's history would keep a list waiting.
-    let background = Background::default();
-    let judged: Vec<_> = items.iter().map(|item| (item, background.risks(item))).collect();
+    let judged = judged(session, items);
     match session.format {
         Format::Json => ui.json(&objects(&judged)),
         Format::Human => {
@@ -60,6 +61,19 @@ fn print(session: &Session<'_>, items: &[Item]) -> Result<(), CliError> {
             Ok(())
         }
     }
+}
+
+/// Each item with its risks, judged against the live files of its bottle. Looking up every bottle's history, too,
+/// would keep a list waiting.
+fn judged<'a>(session: &Session<'_>, items: &'a [Item]) -> Vec<(&'a Item, Vec<Risk>)> {
+    let mut backgrounds = BTreeMap::new();
+    let mut judge = |item: &'a Item| {
+        let background = backgrounds
+            .entry(&item.slug)
+            .or_insert_with(|| Background::live(session, &item.slug));
+        (item, background.risks(item))
+    };
+    items.iter().map(&mut judge).collect()
 }
 
 fn objects<'a>(judged: &'a [(&'a Item, Vec<Risk>)]) -> Vec<ProposalObject<'a>> {

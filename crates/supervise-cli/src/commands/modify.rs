@@ -132,7 +132,7 @@ async fn confirmed(
 }
 
 /// Proposed to final, behind the gutter: most of it is still the agent's text.
-fn delta(proposal: &Proposal, final_file: &str, columns: Option<usize>) -> Vec<Line> {
+pub(crate) fn delta(proposal: &Proposal, final_file: &str, columns: Option<usize>) -> Vec<Line> {
     let diff = render_diff(&proposal.proposed_file, final_file, proposal.tool.diff_label());
     let mut lines = vec![line!["proposed (-) and final (+)"].painted(Paint::Dim)];
     // The headers would call the proposal current.

@@ -9,6 +9,7 @@ use supervise_store::{Sticky, Verdict};
 use super::list::explain;
 use super::modify::revise;
 use crate::apply::LiveFile;
+use crate::attention;
 use crate::decide::Decision;
 use crate::desk::Desk;
 use crate::error::{CliError, Exit, Kind};
@@ -36,7 +37,8 @@ Answer with one key: a approves, m modifies, r rejects, s skips, q quits, ? expl
 skips: nothing is approved by default, nor by what was typed before the question was there. Your
 answer counts for what is on the screen; if it changed meanwhile, it is shown again. A card that
 doesn't fit the terminal is shown in pages, and one that carries a danger is approved with a code
-from its digest. Ctrl-C leaves everything pending. Where TERM is dumb, or single keys can't be had,
+from its digest. Ctrl-C leaves everything pending. With --follow the
+terminal's bell rings when something arrives, and its title has the number. Where TERM is dumb, or single keys can't be had,
 it takes a line with the word or its first letter.";
 
 /// How much of the digest a danger's code has.
@@ -69,7 +71,8 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
     let hint = "use `supervise list`, then `supervise approve` or `supervise reject`";
     session.require_operator("review asks about each proposal", hint)?;
     if args.follow {
-        return notify::beside(session, review(args, session)).await;
+        let review = attention::beside(session, review(args, session));
+        return notify::beside(session, review).await;
     }
     review(args, session).await
 }

@@ -111,7 +111,7 @@ fn route_line(proposal: &Proposal) -> Option<Line> {
         return None;
     }
     let asked = match Route::from_payload(&proposal.proposed_file) {
-        Ok(route) => route::summary(&route),
+        Ok(route) => route::whole(&route),
         Err(error) => {
             let error = SafeLine::new(&error.to_string());
             Line::default()

@@ -9,6 +9,7 @@
 mod world;
 
 mod approve;
+mod attention;
 mod audit;
 mod audit_export;
 mod audit_follow;
@@ -37,8 +38,10 @@ mod reject;
 mod reopen;
 mod review;
 mod routes;
+mod screens;
 mod shells;
 mod show;
 mod submit;
 mod terminal;
+mod tmux;
 mod watch;

@@ -90,8 +90,14 @@ pub(super) fn refused_before(subject: &Subject<'_>) -> Option<String> {
     refused.then(|| format!("{} has been refused before", ask.shown()))
 }
 
-/// The form with its own letters, of a name with an A-label.
-pub(super) fn unicode_form(name: &str) -> Option<String> {
+/// The form with its own letters of a host with an A-label, as a browser might show it; `None` for any other. It is
+/// raw text: escape it.
+///
+/// ```
+/// assert_eq!(supervise_core::unicode_form("xn--bcher-kva.example").as_deref(), Some("bücher.example"));
+/// assert_eq!(supervise_core::unicode_form("example.com"), None);
+/// ```
+pub fn unicode_form(name: &str) -> Option<String> {
     let punycode = name.split('.').any(|label| label.starts_with("xn--"));
     let (unicode, result) = idna::domain_to_unicode(name);
     (punycode && result.is_ok()).then_some(unicode)

@@ -46,6 +46,10 @@ fn dropping_the_prefixes_of_a_host_is_a_danger() {
     let shown = world.run(&["show", &proposal.id, "--json"]).expect(0).json();
     let risks = shown["risks"].as_array().unwrap();
     assert!(risks.iter().any(|risk| risk["level"] == "danger"), "{risks:?}");
+    // A list knows the live file as well.
+    assert_eq!(world.run(&["list", "--json"]).json()[0]["risks"], shown["risks"]);
+    let list = world.run(&["list"]).expect(0);
+    assert!(list.out.contains("!! dev"), "{}", list.out);
 }
 
 #[test]

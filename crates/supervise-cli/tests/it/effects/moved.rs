@@ -9,6 +9,7 @@ use supervise_core::{Proposal, Tool};
 use supervise_store::{Host, State};
 
 use super::bottle::{Bottle, FILE};
+use crate::terminal::Terminal;
 use crate::world::{Ran, World, block_on, slug};
 
 const OTHER: &str = "{\n  \"host\": \"files.example.net\"\n}\n";
@@ -154,5 +155,26 @@ fn swapped_moved_or_withdrawn_between_show_and_decision() {
             assert_untouched(&world, &bottle, &text);
             assert!(!matches!(world.find(&proposal).state, State::Decided(_)));
         }
+    }
+}
+
+#[test]
+fn all_is_bound_to_what_was_listed() {
+    let changes: [Change; 2] = [
+        |world, _, proposal| world.swap(proposal, "a better reason"),
+        |_, bottle, _| fs::write(bottle.routes(), edited()).unwrap(),
+    ];
+    for change in changes {
+        let world = World::new();
+        let bottle = Bottle::new(&world);
+        let proposal = world.ask("dev");
+        let all = ["approve", "--all", "--bottle", "dev"];
+        let mut terminal = Terminal::start(&world, &all, &[]);
+        terminal.wait_for("approve all of these?");
+        change(&world, &bottle, &proposal);
+        let text = bottle.text();
+        terminal.type_in("y");
+        assert_eq!(terminal.wait(), 5, "{}", terminal.screen());
+        assert_untouched(&world, &bottle, &text);
     }
 }
