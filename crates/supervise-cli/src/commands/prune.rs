@@ -99,7 +99,7 @@ async fn is_meant(session: &Session<'_>, rows: &[Line]) -> Result<bool, CliError
         "what is deleted has to be confirmed",
         "confirm it with --yes, or look first with --dry-run",
     )?;
-    Ok(prompt::yes_or_no("delete them?").await? == YesOrNo::Yes)
+    Ok(prompt::yes_or_no(session, "delete them?").await? == YesOrNo::Yes)
 }
 
 /// Looks at every bottle in scope. One that can't be read is said and left out.

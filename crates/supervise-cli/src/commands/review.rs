@@ -201,7 +201,9 @@ async fn answer(
         };
         match verdict {
             Ok(Some(verdict)) if dares(session, item, background, &verdict).await? => {
-                return decide(session, item, verdict, sticky, live).await.map(Reply::Given);
+                return decide(session, item, verdict, sticky, live)
+                    .await
+                    .map(Reply::Given);
             }
             Ok(_) => {}
             // A slip in the editor costs nothing: the question is asked again.

@@ -113,6 +113,8 @@ fn audit_row(text: &str) -> AuditRow {
             operator: Some(text()),
             ..AuditOrigin::default()
         },
+        chain: None,
+        bytes: Vec::new(),
     }
 }
 

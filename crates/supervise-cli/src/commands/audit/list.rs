@@ -127,7 +127,10 @@ async fn show(session: &Session<'_>, listed: &Listed) -> Result<(), CliError> {
     let lines = rows(&listed.entries, ui.out_columns());
     let at_terminal = session.operator == Operator::AtTerminal && ui.wrap_columns(Stream::Data).is_some();
     if at_terminal {
-        pager::say(ui, &lines).await?;
+        pager::say(session, |columns| {
+            rows(&listed.entries, columns.unwrap_or(ui.out_columns()))
+        })
+        .await?;
     } else {
         ui.data(&lines);
     }
