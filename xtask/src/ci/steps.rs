@@ -1,8 +1,8 @@
 //! The list of steps. A new one is a line here.
 
 use super::{
-    Missing, Outcome, Step, arrows, conformance, ignored, long, mitmproxy, original, python_mcp, tampering, tmux,
-    typescript_mcp,
+    Missing, Outcome, Step, arrows, conformance, ignored, long, mitmproxy, original, python_mcp, tampering,
+    tmux, typescript_mcp,
 };
 use crate::command::{self, Failed, cargo};
 use crate::test;
