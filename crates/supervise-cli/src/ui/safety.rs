@@ -84,10 +84,8 @@ fn item(tool: Tool, text: &str) -> Item {
 }
 
 fn card_of(item: &Item, live: &LiveFile, columns: Option<usize>) -> Vec<Line> {
-    let background = Background {
-        dockerfile: live.text().map(str::to_owned),
-        ..Background::default()
-    };
+    let mut background = Background::default();
+    background.dockerfile = live.text().map(str::to_owned);
     card::lines(
         item,
         &background.risks(item),

@@ -133,7 +133,7 @@ async fn in_editor(session: &Session<'_>, live: &Live) -> Result<Option<String>,
             Err(error) if error.kind() == Kind::Usage => return Err(error),
             Err(error) => {
                 session.ui.error(&error);
-                if prompt::yes_or_no("edit it again?").await? == YesOrNo::No {
+                if prompt::yes_or_no(session, "edit it again?").await? == YesOrNo::No {
                     return Ok(None);
                 }
                 let mistake = mistake(live, &draft.text);
@@ -168,16 +168,16 @@ impl Endings {
 
 /// Shows what the edit comes to, and asks whether that is meant.
 async fn confirmed(session: &Session<'_>, slug: &Slug, live: &Live, text: &str) -> Result<bool, CliError> {
-    let shown = summary(slug, live, text, session.ui.wrap_columns(Stream::Talk));
+    let shown = |columns| summary(slug, live, text, columns);
     if session.consent == Consent::Given {
-        session.ui.say(&shown);
+        session.ui.say(&shown(session.ui.wrap_columns(Stream::Talk)));
         return Ok(true);
     }
     session.require_operator("the edit has to be confirmed", "confirm it with --yes")?;
-    if pager::say(session.ui, &shown).await? != Page::Next {
+    if pager::say(session, shown).await? != Page::Next {
         return Ok(false);
     }
-    Ok(prompt::yes_or_no("put these routes in force?").await? == YesOrNo::Yes)
+    Ok(prompt::yes_or_no(session, "put these routes in force?").await? == YesOrNo::Yes)
 }
 
 fn summary(slug: &Slug, live: &Live, text: &str, columns: Option<usize>) -> Vec<Line> {
