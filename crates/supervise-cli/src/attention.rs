@@ -1,5 +1,6 @@
 //! A bell when something arrives, and the number of pending proposals in the terminal's title.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::future::Future;
@@ -50,26 +51,34 @@ async fn attend(session: &Session<'_>, title: Option<&Title<'_>>) -> Infallible 
 }
 
 /// The terminal's title while it is ours. Dropping it gives the title back.
-struct Title<'a>(&'a Ui);
+struct Title<'a> {
+    ui: &'a Ui,
+    /// What it says: a terminal that is told again and again wakes whoever watches it.
+    said: Cell<Option<usize>>,
+}
 
 impl<'a> Title<'a> {
     fn take(ui: &'a Ui) -> Title<'a> {
         ui.title_kept();
-        Title(ui)
+        let said = Cell::default();
+        Title { ui, said }
     }
 
     fn count(&self, pending: usize) {
+        if self.said.replace(Some(pending)) == Some(pending) {
+            return;
+        }
         let title = match pending {
             0 => "supervise".to_owned(),
             _ => format!("({pending}) supervise"),
         };
-        self.0.title(&SafeLine::new(&title));
+        self.ui.title(&SafeLine::new(&title));
     }
 }
 
 impl Drop for Title<'_> {
     fn drop(&mut self) {
-        self.0.title_restored();
+        self.ui.title_restored();
     }
 }
 

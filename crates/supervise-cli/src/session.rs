@@ -87,6 +87,7 @@ impl<'a> Session<'a> {
             consent: self.consent,
             environment: Environment {
                 editor: self.environment.editor.clone(),
+                term: self.environment.term.clone(),
                 ..Environment::default()
             },
             config: OnceCell::new(),

@@ -229,16 +229,16 @@ fn review_goes_on_beside_a_command_that_misbehaves_and_says_so_once() {
                 world.propose(fixed("dev", 1, Tool::EgressAllow, ROUTE, "reason 1"));
                 let start = said.split(' ').next().unwrap();
                 terminal.wait_for(&format!("{name} {start}"));
-                terminal.type_in("s\r");
+                terminal.type_in("s");
                 terminal.wait_for("reason 1");
                 terminal.wait_for(QUESTION);
                 world.propose(fixed("dev", 2, Tool::EgressAllow, ROUTE, "reason 2"));
                 // By then the second run has been told of too, were it told.
                 thread::sleep(Duration::from_millis(2_500));
-                terminal.type_in("s\r");
+                terminal.type_in("s");
                 terminal.wait_for("reason 2");
                 terminal.wait_for(QUESTION);
-                terminal.type_in("q\r");
+                terminal.type_in("q");
                 assert_eq!(terminal.wait(), 0, "{name}");
                 assert_eq!(terminal.screen().matches("[notify]").count(), 1, "{name}");
                 eventually(|| lines(&world.path("pids")).iter().all(|pid| is_gone(pid)));
@@ -257,14 +257,14 @@ fn review_tells_of_what_arrives_while_a_question_is_open_and_only_when_it_follow
     terminal.wait_for(QUESTION);
     world.ask("dev");
     thread::sleep(Duration::from_millis(1_500));
-    terminal.type_in("q\r");
+    terminal.type_in("q");
     assert_eq!(terminal.wait(), 0);
     assert!(!got.exists());
     let mut terminal = Terminal::start(&world, &["review", "--follow"], &[]);
     terminal.wait_for(QUESTION);
     world.propose(fixed("dev", 1, Tool::GitleaksAllow, "x", "why"));
     eventually(|| got.exists());
-    terminal.type_in("q\r");
+    terminal.type_in("q");
     assert_eq!(terminal.wait(), 0);
     assert_eq!(lines(&got), ["dev: gitleaks-allow"]);
 }

@@ -142,7 +142,7 @@ fn without_a_terminal_it_wants_a_yes() {
 
 #[test]
 fn at_a_terminal_it_lists_and_asks() {
-    for (answer, there) in [("\r", true), ("y\r", false)] {
+    for (answer, there) in [("\r", true), ("y", false)] {
         let world = World::new();
         let all = bottle(&world);
         let mut terminal = Terminal::start(&world, &["prune"], &[]);

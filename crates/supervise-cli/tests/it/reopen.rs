@@ -122,7 +122,7 @@ fn review_sticks_as_it_was_told() {
         world.ask("dev");
         let mut terminal = Terminal::start(&world, options, &[]);
         terminal.wait_for("quit?");
-        terminal.type_in("r\r");
+        terminal.type_in("r");
         terminal.wait_for("notes");
         terminal.type_in("no\r");
         terminal.wait_for("that was all");

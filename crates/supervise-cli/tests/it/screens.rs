@@ -14,7 +14,7 @@ const CONFIG: &str =
     "operator = \"ada\"\n[egress]\nroutes_file = \"egress/{slug}/routes.yaml\"\nreload = [\"true\"]\n";
 const WHEELS: &str =
     "{\n  \"host\": \"files.pythonhosted.org\",\n  \"path_allowlist\": [\n    \"/packages/\"\n  ]\n}\n";
-const PAGES: &str = "{\n  \"host\": \"github.io\",\n  \"auth\": {\n    \"scheme\": \"Bearer\",\n    \"token_ref\": \"GH_TOKEN\"\n  }\n}\n";
+const PAGES: &str = "{\n  \"host\": \"github.io\"\n}\n";
 const IMAGE: &str = "FROM debian:13\nRUN apt-get update && apt-get install -y build-essential\n";
 const TIMES: [(&str, &str); 2] = [("dddd-dd-dd", "2026-11-20"), ("dd:dd:dd", "23:24:05")];
 
@@ -87,7 +87,7 @@ fn watched(world: &World) -> String {
     world
         .run(&["reject", &more.id, "--notes", "one is enough"])
         .expect(0);
-    terminal.wait_for("decided");
+    terminal.wait_for("rejected");
     terminal.wait_for("\n");
     terminal.screen().replace('\r', "")
 }
