@@ -8,6 +8,7 @@ mod demo;
 mod image;
 mod integration;
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,8 @@ enum Task {
     Abuse(abuse::Args),
     /// Measures both programs, beside others if asked to
     Bench(bench::Args),
+    /// Kills, races and wears out both programs, and counts what was lost
+    Torture(torture::Args),
     #[command(hide = true)]
     BenchClient(bench::client::Args),
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Task::Integration(args) => integration::run(&args),
         Task::Abuse(args) => abuse::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Torture(args) => torture::run(&args),
         Task::BenchClient(args) => bench::client::run(&args),
     });
     match outcome {

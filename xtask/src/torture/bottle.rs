@@ -1,0 +1,157 @@
+//! One bottle's sidecar, and an agent's calls to it.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use super::world::{lock, trouble};
+use crate::command::Failed;
+
+/// Holding is not what is tested: a short patience makes many acknowledged proposals.
+const PATIENCE: &str = "0.3";
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+
+pub(super) struct Bottle {
+    pub(super) slug: String,
+    program: PathBuf,
+    queue: PathBuf,
+    log: PathBuf,
+    address: SocketAddr,
+    sidecar: Mutex<Option<Child>>,
+}
+
+/// What an agent was told.
+pub(super) struct Told {
+    pub(super) id: String,
+    pub(super) status: String,
+}
+
+impl Bottle {
+    /// Starts the sidecar of a bottle that is prepared.
+    pub(super) fn start(slug: &str, programs: &Path, root: &Path) -> Result<Bottle, Failed> {
+        let bottle = Bottle {
+            slug: slug.to_owned(),
+            program: programs.join("supervise-sidecar"),
+            queue: root.join("queue").join(slug),
+            log: root.join(format!("{slug}.log")),
+            address: free_address()?,
+            sidecar: Mutex::new(None),
+        };
+        bottle.start_sidecar()?;
+        Ok(bottle)
+    }
+
+    pub(super) fn start_sidecar(&self) -> Result<(), Failed> {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .map_err(trouble("the sidecar's log"))?;
+        let child = Command::new(&self.program)
+            .env("SUPERVISE_BOTTLE_SLUG", &self.slug)
+            .env("SUPERVISE_QUEUE_DIR", &self.queue)
+            .env("SUPERVISE_BIND", "127.0.0.1")
+            .env("SUPERVISE_PORT", self.address.port().to_string())
+            .env("SUPERVISE_RESPONSE_TIMEOUT_SECONDS", PATIENCE)
+            .env("SUPERVISE_MAX_PENDING", "0")
+            .env("SUPERVISE_MAX_PROPOSALS_PER_MINUTE", "0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(trouble("starting the sidecar"))?;
+        *lock(&self.sidecar) = Some(child);
+        let begun = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            if begun.elapsed() > TIME_LIMIT {
+                return Err(Failed::new(format!(
+                    "the sidecar doesn't come back: {}",
+                    self.last_words()
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// SIGKILL, with no chance to say anything.
+    pub(super) fn kill_sidecar(&self) {
+        if let Some(mut child) = lock(&self.sidecar).take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Asked to end, as a container's engine asks.
+    pub(super) fn stop_sidecar(&self) {
+        if let Some(mut child) = lock(&self.sidecar).take() {
+            // It may have ended by itself.
+            let _ = kill_process(Pid::from_child(&child), Signal::TERM);
+            let _ = child.wait();
+        }
+    }
+
+    /// The sidecar's process.
+    pub(super) fn process(&self) -> Option<u32> {
+        lock(&self.sidecar).as_ref().map(Child::id)
+    }
+
+    fn last_words(&self) -> String {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().rev().take(3).collect();
+        lines.join(" / ")
+    }
+
+    /// Calls a tool as a legacy client; nothing when the server went away.
+    pub(super) fn call(&self, tool: &str, arguments: &Value) -> Option<Told> {
+        let params = json!({"name": tool, "arguments": arguments});
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
+        let answer = self.post(&body).ok()?;
+        let answer: Value = serde_json::from_str(&answer).ok()?;
+        let text = answer["result"]["content"][0]["text"].as_str()?;
+        let line = |name: &str| text.lines().rev().find_map(|line| line.strip_prefix(name));
+        Some(Told {
+            id: line("proposal: ")?.to_owned(),
+            status: text.lines().next()?.strip_prefix("status: ")?.to_owned(),
+        })
+    }
+
+    fn post(&self, body: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(TIME_LIMIT))?;
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nHost: supervise\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        let mut from = BufReader::new(stream);
+        let mut line = String::new();
+        while from.read_line(&mut line)? > 2 {
+            line.clear();
+        }
+        let mut answer = String::new();
+        from.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+}
+
+impl Drop for Bottle {
+    fn drop(&mut self) {
+        self.kill_sidecar();
+    }
+}
+
+fn free_address() -> Result<SocketAddr, Failed> {
+    // Below those that the kernel gives to clients: the port has to be there again after a restart.
+    (21_000..29_000)
+        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .find(|address| TcpListener::bind(address).is_ok())
+        .ok_or_else(|| Failed::new("no port is free"))
+}

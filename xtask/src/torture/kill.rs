@@ -1,0 +1,93 @@
+//! SIGKILL of the sidecar, the operator's program, or both, at random points; then every promise is checked.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::ledger::Ledger;
+use super::random::{Random, fresh_seed};
+use super::world::{World, lock};
+use super::{agents, operator, settle, verdict};
+use crate::command::{Failed, say};
+
+const SLUG: &str = "torture";
+const AGENTS: usize = 6;
+const OPERATORS: usize = 2;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How often something is killed
+    #[arg(long, default_value_t = 60)]
+    cycles: u32,
+    /// Repeats the choices of an earlier run; the timing is the machine's
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+impl Args {
+    pub(super) fn short() -> Self {
+        Args {
+            cycles: 60,
+            seed: None,
+        }
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failed> {
+    let seed = args.seed.unwrap_or_else(fresh_seed);
+    say(&format!("kill: {} cycles, seed {seed}", args.cycles));
+    let (world, ledger) = (World::with_routes(&[SLUG.to_owned()])?, Ledger::default());
+    play(&world, &ledger, args.cycles, Random::new(seed))?;
+    settle::check(&world, &ledger)?;
+    let book = ledger.book();
+    say(&format!(
+        "kill: {} proposals acknowledged, {} decisions acknowledged, {} answers read",
+        book.acknowledged.len(),
+        book.decided.len(),
+        book.told.len()
+    ));
+    drop(book);
+    verdict("kill", seed, &ledger.findings())
+}
+
+fn play(world: &World, ledger: &Ledger, cycles: u32, mut random: Random) -> Result<(), Failed> {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        for name in 0..AGENTS {
+            let (random, stop) = (random.split(), &stop);
+            threads.spawn(move || agents::ask(&world.bottles[0], ledger, random, name, stop));
+        }
+        for _ in 0..OPERATORS {
+            let (random, stop) = (random.split(), &stop);
+            threads.spawn(move || operator::decide(world, ledger, random, stop));
+        }
+        let killed = (1..=cycles).try_for_each(|cycle| {
+            std::thread::sleep(random.millis(5, 250));
+            if cycle % 100 == 0 {
+                say(&format!("kill: cycle {cycle}"));
+            }
+            kill_some(world, random.below(3))
+        });
+        stop.store(true, Ordering::Relaxed);
+        killed
+    })
+}
+
+fn kill_some(world: &World, which: usize) -> Result<(), Failed> {
+    if which != 0 {
+        kill_operator(world);
+    }
+    if which != 1 {
+        world.bottles[0].kill_sidecar();
+        world.bottles[0].start_sidecar()?;
+    }
+    Ok(())
+}
+
+fn kill_operator(world: &World) {
+    let running = lock(&world.operator);
+    if let Some(pid) = running.and_then(|id| Pid::from_raw(id.cast_signed())) {
+        // It may just have ended by itself.
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}

@@ -1,0 +1,78 @@
+//! An operator who decides whatever is there, by the operator's program.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Output;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+
+use super::ledger::Ledger;
+use super::random::Random;
+use super::world::World;
+
+/// Exit codes that a decision may honestly have here: done, no longer there, decided by an earlier run that was
+/// killed before it could say so.
+const HONEST: [i32; 3] = [0, 3, 4];
+
+pub(super) fn decide(world: &World, ledger: &Ledger, mut random: Random, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        let listed = list(world, ledger);
+        for _ in 0..listed.len().min(4) {
+            if let Some(one) = random.one_of(&listed) {
+                one_decision(world, ledger, &mut random, one);
+            }
+        }
+    }
+}
+
+/// What is pending; nothing when the program was killed.
+pub(super) fn list(world: &World, ledger: &Ledger) -> Vec<Value> {
+    let Ok(output) = world.supervise(&["list", "--json"]) else {
+        return Vec::new();
+    };
+    if !output.status.success() {
+        note(ledger, "list", &output, &[0]);
+        return Vec::new();
+    }
+    let listed: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    for one in &listed {
+        ledger.seen(field(one, "id"), &host(one));
+    }
+    listed
+}
+
+fn one_decision(world: &World, ledger: &Ledger, random: &mut Random, one: &Value) {
+    let bound = format!("{}@{}", field(one, "id"), field(one, "digest"));
+    let verb: &[&str] = match random.below(4) {
+        0 => &["reject", "--json", "--notes", "no"],
+        _ => &["approve", "--json"],
+    };
+    let Ok(output) = world.supervise(&[verb, &[&bound]].concat()) else {
+        return;
+    };
+    note(ledger, verb[0], &output, &HONEST);
+    if output.status.success()
+        && let Ok(said) = serde_json::from_slice::<Value>(&output.stdout)
+    {
+        ledger.decided(field(&said, "id"), field(&said, "status"));
+    }
+}
+
+/// A program that was killed may say anything; one that ended by itself may not fail.
+fn note(ledger: &Ledger, verb: &str, output: &Output, honest: &[i32]) {
+    let killed = output.status.signal().is_some();
+    if !killed && !output.status.code().is_some_and(|code| honest.contains(&code)) {
+        let said = String::from_utf8_lossy(&output.stderr).replace('\n', " / ");
+        ledger.find(format!("{verb} ended with {}: {said}", output.status));
+    }
+}
+
+pub(super) fn field<'a>(object: &'a Value, name: &str) -> &'a str {
+    object.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The host that a listed proposal asks for.
+fn host(listed: &Value) -> String {
+    let file: Value = serde_json::from_str(field(listed, "proposed_file")).unwrap_or_default();
+    field(&file, "host").to_owned()
+}

@@ -1,0 +1,100 @@
+//! What was promised against what is there once everything has come to rest.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::ledger::{Book, Ledger};
+use super::operator::field;
+use super::world::World;
+use super::{agents, operator};
+use crate::command::Failed;
+
+/// Every promise in the ledger against what is there now.
+pub(super) fn check(world: &World, ledger: &Ledger) -> Result<(), Failed> {
+    let bottle = &world.bottles[0];
+    // Whoever comes next finishes or undoes what was interrupted.
+    operator::list(world, ledger);
+    let acknowledged = ledger.book().acknowledged.clone();
+    let pending: Vec<String> = operator::list(world, ledger)
+        .iter()
+        .map(|one| field(one, "id").to_owned())
+        .collect();
+    for (id, host) in acknowledged.iter().filter(|(id, _)| !pending.contains(id)) {
+        if !agents::check(bottle, ledger, id, host) {
+            ledger.find(format!("{id} ({host}) is neither pending nor decided"));
+        }
+    }
+    let entries = audit(world)?;
+    let allowed = routes(world, &bottle.slug)?;
+    let findings = {
+        let book = ledger.book();
+        check_decisions(&book, &entries, &allowed)
+    };
+    findings.into_iter().for_each(|finding| ledger.find(finding));
+    let queue = format!("queue/{}/supervise.db", bottle.slug);
+    for database in [queue.as_str(), "bot-bottle.db"] {
+        let answer = world.integrity(database)?;
+        if answer != "ok" {
+            ledger.find(format!("{database}: {answer}"));
+        }
+    }
+    Ok(())
+}
+
+/// The entries that decided a proposal, by its id.
+type Entries = BTreeMap<String, Vec<Value>>;
+
+fn check_decisions(book: &Book, entries: &Entries, allowed: &[String]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (id, status) in book.told.iter().chain(&book.decided) {
+        let actions: Vec<&str> = entries
+            .get(id)
+            .map(|entries| {
+                entries
+                    .iter()
+                    .map(|entry| field(entry, "operator_action"))
+                    .collect()
+            })
+            .unwrap_or_default();
+        if actions != [status.as_str()] {
+            findings.push(format!("{id} is {status}, and its audit entries say {actions:?}"));
+        }
+        let host = book.acknowledged.get(id).map_or("", String::as_str);
+        let open = allowed.iter().any(|one| one == host);
+        if !host.is_empty() && open != (status == "approved") {
+            findings.push(format!(
+                "{id} ({host}) is {status}, and its route is there: {open}"
+            ));
+        }
+    }
+    findings
+}
+
+fn audit(world: &World) -> Result<Entries, Failed> {
+    world.said(&["audit", "verify"])?;
+    let exported = world.said(&["audit", "export"])?;
+    let mut entries = Entries::new();
+    for line in exported.lines() {
+        let entry: Value =
+            serde_json::from_str(line).map_err(|error| Failed::new(format!("audit export: {error}")))?;
+        // What failed or was taken back decided nothing.
+        if ["approved", "modified", "rejected"].contains(&field(&entry, "operator_action")) {
+            entries
+                .entry(field(&entry, "proposal_id").to_owned())
+                .or_default()
+                .push(entry);
+        }
+    }
+    Ok(entries)
+}
+
+/// The hosts in the routes file, which is whole or this fails.
+fn routes(world: &World, slug: &str) -> Result<Vec<String>, Failed> {
+    let shown = world.said(&["routes", "show", slug, "--json"])?;
+    let routes: Value =
+        serde_json::from_str(&shown).map_err(|error| Failed::new(format!("routes show: {error}")))?;
+    let routes = routes.as_array().or_else(|| routes["routes"].as_array());
+    let hosts = routes.map(|routes| routes.iter().map(|route| field(route, "host").to_owned()));
+    Ok(hosts.map(Iterator::collect).unwrap_or_default())
+}

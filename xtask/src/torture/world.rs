@@ -1,0 +1,131 @@
+//! A root on the disk with its bottles, and the operator's program on it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tempfile::TempDir;
+
+use super::bottle::Bottle;
+use crate::command::Failed;
+
+pub(super) struct World {
+    /// Their sidecars run; ended before the folder goes.
+    pub(super) bottles: Vec<Bottle>,
+    programs: PathBuf,
+    /// The operator's program that runs now, for whoever kills it.
+    pub(super) operator: Mutex<Option<u32>>,
+    dir: TempDir,
+}
+
+const SETTINGS: &str = r#"[egress]
+routes_file = "egress/{slug}.yaml"
+reload = ["true"]
+"#;
+
+impl World {
+    /// A root where approving changes nothing.
+    pub(super) fn new(slugs: &[String]) -> Result<World, Failed> {
+        let programs = programs()?;
+        let dir = tempfile::Builder::new()
+            .prefix("torture-")
+            .tempdir_in(&programs)
+            .map_err(trouble("making a root"))?;
+        let mut world = World {
+            bottles: Vec::new(),
+            operator: Mutex::new(None),
+            programs,
+            dir,
+        };
+        for slug in slugs {
+            world.supervise(&["prepare", slug])?;
+            let bottle = Bottle::start(slug, &world.programs, world.root())?;
+            world.bottles.push(bottle);
+        }
+        Ok(world)
+    }
+
+    /// A root where approving writes routes.
+    pub(super) fn with_routes(slugs: &[String]) -> Result<World, Failed> {
+        let world = World::new(slugs)?;
+        let write = || {
+            fs::create_dir(world.root().join("egress"))?;
+            fs::write(world.root().join("supervise.toml"), SETTINGS)?;
+            slugs.iter().try_for_each(|slug| {
+                let file = world.root().join(format!("egress/{slug}.yaml"));
+                fs::write(file, "routes: # kept\n")
+            })
+        };
+        write().map_err(trouble("writing the settings"))?;
+        Ok(world)
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The operator's program with its arguments.
+    pub(super) fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.programs.join("supervise"));
+        command
+            .args(["--no-input", "--root"])
+            .arg(self.root())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the operator's program to its end, which may be a sudden one.
+    pub(super) fn supervise(&self, arguments: &[&str]) -> Result<Output, Failed> {
+        let child = self
+            .program(arguments)
+            .spawn()
+            .map_err(trouble("starting supervise"))?;
+        *lock(&self.operator) = Some(child.id());
+        let output = child.wait_with_output().map_err(trouble("waiting for supervise"));
+        *lock(&self.operator) = None;
+        output
+    }
+
+    /// What a run that must go well printed.
+    pub(super) fn said(&self, arguments: &[&str]) -> Result<String, Failed> {
+        let output = self.supervise(arguments)?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let said = String::from_utf8_lossy(&output.stderr).replace('\n', " / ");
+        Err(Failed::new(format!("{}: {said}", arguments.join(" "))))
+    }
+
+    /// What SQLite itself says of a file. Python's module is another build of it than ours.
+    pub(super) fn integrity(&self, database: &str) -> Result<String, Failed> {
+        let script = "import sqlite3, sys; \
+            print(sqlite3.connect(sys.argv[1]).execute('PRAGMA integrity_check').fetchone()[0])";
+        let asked = Command::new("python3")
+            .args(["-c", script])
+            .arg(self.root().join(database))
+            .output()
+            .map_err(trouble("python3"))?;
+        Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned())
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Turns an I/O error into a failure that says what was being done.
+pub(super) fn trouble(doing: &str) -> impl Fn(std::io::Error) -> Failed {
+    move |error| Failed::new(format!("{doing}: {error}"))
+}
+
+/// The folder of the programs that were just built, which is this one's own.
+fn programs() -> Result<PathBuf, Failed> {
+    let own = std::env::current_exe().map_err(trouble("finding the target folder"))?;
+    own.parent()
+        .map(Path::to_owned)
+        .ok_or_else(|| Failed::new(format!("{} lies in no target folder", own.display())))
+}
