@@ -9,12 +9,12 @@ use serde_json::json;
 use super::ledger::Ledger;
 use super::operator::{self, field};
 use super::random::{Random, fresh_seed};
-use super::verdict;
+use super::{agents, verdict};
 use super::world::World;
 use crate::command::{Failed, say};
 
 const BOTTLES: usize = 50;
-const AGENTS: usize = 8;
+const AGENTS: usize = 32;
 const SAMPLE: Duration = Duration::from_millis(500);
 /// How much of a measure is weather: growth over it is a leak.
 const SLACK: f64 = 1.25;
@@ -94,8 +94,13 @@ fn ask(world: &World, ledger: &Ledger, mut random: Random, name: usize, stop: &A
         let bottle = &world.bottles[random.below(BOTTLES)];
         let host = format!("s{name}-{}.example.com", random.below(1000));
         let arguments = json!({"host": host, "justification": "the soak needs it"});
-        if let Some(told) = bottle.call("egress-allow", &arguments) {
-            ledger.answered(&told.id, &host, &told.status);
+        let Some(told) = bottle.call("egress-allow", &arguments) else {
+            continue;
+        };
+        ledger.answered(&told.id, &host, &told.status);
+        let mut open = told.status == "pending";
+        while open && !stop.load(Ordering::Relaxed) {
+            open = !agents::check(bottle, ledger, &told.id, &host);
         }
     }
 }
