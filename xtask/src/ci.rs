@@ -2,6 +2,7 @@
 
 mod arrows;
 mod conformance;
+mod fuzz;
 mod ignored;
 mod long;
 mod mitmproxy;
@@ -11,6 +12,7 @@ mod python_mcp;
 mod steps;
 mod tampering;
 mod tmux;
+mod torture;
 mod typescript_mcp;
 
 use std::time::{Duration, Instant};

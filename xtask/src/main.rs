@@ -5,6 +5,7 @@ mod bench;
 mod ci;
 mod command;
 mod demo;
+mod fuzz;
 mod image;
 mod integration;
 mod test;
@@ -32,6 +33,8 @@ enum Task {
     Abuse(abuse::Args),
     /// Measures both programs, beside others if asked to
     Bench(bench::Args),
+    /// Runs the fuzz targets (needs a nightly compiler and cargo-fuzz)
+    Fuzz(fuzz::Args),
     /// Kills, races and wears out both programs, and counts what was lost
     Torture(torture::Args),
     #[command(hide = true)]
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Task::Integration(args) => integration::run(&args),
         Task::Abuse(args) => abuse::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Torture(args) => torture::run(&args),
         Task::BenchClient(args) => bench::client::run(&args),
     });

@@ -93,6 +93,12 @@ impl Config {
     pub(crate) fn load(root: &Root) -> Result<Config, CliError> {
         read::load(&root.config())
     }
+
+    /// Reads the text of such a file.
+    #[cfg(fuzzing)]
+    pub(crate) fn parse(text: &str) -> Result<Config, crate::ui::Line> {
+        read::parse(text)
+    }
 }
 
 /// What `{slug}` and `{root}` stand for.

@@ -23,6 +23,8 @@ mod edit;
 mod editor;
 mod environment;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hook;
 mod id;
 mod inbox;

@@ -1,8 +1,8 @@
 //! The list of steps. A new one is a line here.
 
 use super::{
-    Missing, Outcome, Step, arrows, conformance, ignored, long, mitmproxy, original, python_mcp, tampering,
-    tmux, typescript_mcp,
+    Missing, Outcome, Step, arrows, conformance, fuzz, ignored, long, mitmproxy, original, python_mcp,
+    tampering, tmux, torture, typescript_mcp,
 };
 use crate::command::{self, Failed, cargo};
 use crate::test;
@@ -68,6 +68,14 @@ pub(super) const WITH_PACKAGES: &[Step] = &[
     Step {
         name: "tmux",
         run: tmux::check,
+    },
+    Step {
+        name: "fuzz",
+        run: fuzz::check,
+    },
+    Step {
+        name: "torture",
+        run: torture::check,
     },
     Step {
         name: "ignored",

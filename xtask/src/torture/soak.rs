@@ -9,8 +9,8 @@ use serde_json::json;
 use super::ledger::Ledger;
 use super::operator::{self, field};
 use super::random::{Random, fresh_seed};
-use super::{agents, verdict};
 use super::world::World;
+use super::{agents, verdict};
 use crate::command::{Failed, say};
 
 const BOTTLES: usize = 50;

@@ -25,15 +25,19 @@ pub(super) fn load(path: &Path) -> Result<Config, CliError> {
     let Some(text) = text(path)? else {
         return Ok(Config::default());
     };
-    let config: Config = toml::from_str(&text).map_err(|error| {
+    parse(&text).map_err(|why| refused(path, why))
+}
+
+pub(super) fn parse(text: &str) -> Result<Config, Line> {
+    let config: Config = toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         let number = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
-        refused(path, line!["line ", number, ": ", SafeLine::new(error.message())])
+        line!["line ", number, ": ", SafeLine::new(error.message())]
     })?;
     let egress = config.egress.as_ref();
     egress
         .map_or(Ok(()), check_introspection)
-        .map_err(|what| refused(path, line![what]))?;
+        .map_err(|what| line![what])?;
     Ok(config)
 }
 
