@@ -147,13 +147,15 @@ fn sample(world: &World) -> Sample {
     sum
 }
 
+type Measure = fn(&Sample) -> f64;
+
 /// The last quarter against the second: the first is still filling up.
 fn report(ledger: &Ledger, samples: &[Sample]) {
     let quarter = samples.len() / 4;
     if quarter == 0 {
         return;
     }
-    let measures: [(&str, fn(&Sample) -> f64); 3] = [
+    let measures: [(&str, Measure); 3] = [
         ("resident memory, KiB", |sample| sample.memory_kib),
         ("descriptors", |sample| sample.descriptors),
         ("queue files, KiB", |sample| sample.files_kib),
