@@ -7,7 +7,8 @@ use time::{OffsetDateTime, UtcOffset};
 const FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]+00:00");
 
-/// `at` as `2026-11-20T23:23:57.110789+00:00`, in UTC and always with six digits.
+/// `at` as `2026-11-20T23:23:57.110789+00:00`, in UTC and always with six digits. Empty for the hours at either
+/// end of the calendar that are in another year in UTC, where there is none.
 ///
 /// ```
 /// use time::macros::datetime;
@@ -16,10 +17,26 @@ const FORMAT: &[BorrowedFormatItem<'_>] =
 /// ```
 pub fn format_timestamp(at: OffsetDateTime) -> String {
     // Formatting into a String can't fail for a fixed UTC format; an empty text would only mean "unknown".
-    at.to_offset(UtcOffset::UTC).format(FORMAT).unwrap_or_default()
+    let utc = at.checked_to_offset(UtcOffset::UTC);
+    utc.and_then(|at| at.format(FORMAT).ok()).unwrap_or_default()
 }
 
 /// The present time in the same form.
 pub fn now_timestamp() -> String {
     format_timestamp(OffsetDateTime::now_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn the_ends_of_the_calendar_are_no_trouble() {
+        let last = datetime!(9999-12-31 23:59:59 UTC);
+        assert_eq!(format_timestamp(last), "9999-12-31T23:59:59.000000+00:00");
+        assert_eq!(format_timestamp(datetime!(9999-12-31 23:59:59 -1:00)), "");
+        assert_eq!(format_timestamp(datetime!(-9999-01-01 0:00 +1:00)), "");
+    }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use thiserror::Error;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
-use time::{Date, Duration, OffsetDateTime, Time};
+use time::{Date, Duration, OffsetDateTime, Time, UtcOffset};
 
 /// A moment, which may have been given as how long ago it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,7 @@ impl Moment {
         let midnight = || date().map(|date| date.with_time(Time::MIDNIGHT).assume_utc());
         let given = OffsetDateTime::parse(text, &Rfc3339).ok().or_else(midnight);
         let moment = given.or_else(|| now.checked_sub(age(text)?)).ok_or(MomentError)?;
+        let moment = moment.checked_to_offset(UtcOffset::UTC).ok_or(MomentError)?;
         Ok(Moment(moment))
     }
 }
@@ -83,6 +84,7 @@ mod tests {
             "yesterday",
             "2026-13-01",
             "2é",
+            "9999-12-31T23:59:59-01:00",
             "4000000000w",
         ] {
             assert_eq!(parsed(text), None, "{text}");
