@@ -106,12 +106,15 @@ impl Host {
             return Ok(HashSet::new());
         }
         let slug = slug.clone();
-        let query = "SELECT proposal ->> 'id' FROM supervise_intents WHERE bottle_slug = ?";
+        // An operator's own edit has no proposal there, and what it has is no JSON.
+        let query = "SELECT proposal ->> 'id' FROM supervise_intents WHERE bottle_slug = ? AND status <> ?";
         let ids: Vec<String> = self
             .db()
             .read(move |connection| {
                 Box::pin(async move {
-                    let ids = sqlx::query_scalar(query).bind(slug.as_str());
+                    let ids = sqlx::query_scalar(query)
+                        .bind(slug.as_str())
+                        .bind(ACTION_OPERATOR_EDIT);
                     Ok(ids.fetch_all(&mut connection.sql).await?)
                 })
             })

@@ -2,7 +2,7 @@
 //! tests; here the steps' values are forgotten, which frees the lock just the same.
 
 use supervise_core::Status;
-use supervise_store::{DecisionError, Queue, Recovered, RecoveredAs, State, Verdict};
+use supervise_store::{DecisionError, EditRequest, Queue, Recovered, RecoveredAs, State, Verdict};
 
 use crate::fixture::{Fixture, digest, held, request};
 
@@ -101,4 +101,27 @@ async fn a_claim_that_the_peer_planted_is_undone() {
         fixture.decide(&id, Verdict::Approve).await.unwrap().status,
         Status::Approved
     );
+}
+
+#[tokio::test]
+async fn an_edit_under_way_hides_no_decision_under_way() {
+    let fixture = Fixture::new();
+    let queue = fixture.queue().await;
+    let id = held(&queue, "x").await.id().to_owned();
+    stop_behind(&fixture, &id, 3).await;
+    let host = fixture.host().await;
+    let lock = host.bottle_lock(&fixture.slug).await.unwrap();
+    let text = |text: &str| text.to_owned();
+    let request = EditRequest {
+        component: text("egress"),
+        notes: text(""),
+        diff: text("d"),
+        operator: text("ada"),
+        via: text("test"),
+        effect: text("{}"),
+    };
+    let edit = host.edit_intend(lock, request).await.unwrap();
+    let intended = host.intended(&fixture.slug).await.unwrap();
+    assert_eq!(intended.into_iter().collect::<Vec<_>>(), [id]);
+    edit.undo().await.unwrap();
 }
