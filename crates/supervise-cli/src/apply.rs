@@ -240,6 +240,11 @@ async fn plan_text(wanted: Wanted, opened: Option<&str>, after: &str) -> Result<
     })))
 }
 
+/// Whether a routes file has all of the route already.
+pub(crate) fn has_route(current: &str, payload: &str) -> bool {
+    matches!(merged(current, payload), Ok(None))
+}
+
 /// The routes file with the route in it; `None` when all of it is allowed already.
 fn merged(current: &str, payload: &str) -> Result<Option<String>, String> {
     let route = Route::from_payload(payload).map_err(|error| format!("the proposal is no route: {error}"))?;

@@ -7,7 +7,8 @@ use supervise_core::SafeLine;
 use supervise_store::{BottleLock, DecisionError, Host, Queue, RecoveredAs, StoreError, Unfinished};
 
 use crate::apply::{
-    Effect, Failed, FileChange, FileKind, Rolled, Target, TargetError, put_in_force, roll_back, run_again,
+    Effect, Failed, FileChange, FileKind, Rolled, Target, TargetError, has_route, put_in_force, roll_back,
+    run_again,
 };
 use crate::error::CliError;
 use crate::inbox::{self, Inbox, Place};
@@ -160,7 +161,7 @@ async fn end_change(
         return finish(session, intended, &change, &target).await;
     }
     if now != change.before {
-        return fail(intended, &interrupted_by("the file was changed by somebody else")).await;
+        return end_moved(session, intended, &change, now.as_deref()).await;
     }
     // It may have been put back by a run that ended before the proxy was told.
     if change.kind == FileKind::Routes
@@ -170,6 +171,32 @@ async fn end_change(
         return fail(intended, &why).await;
     }
     fail(intended, INTERRUPTED).await
+}
+
+/// Somebody else has changed the file since: by hand, or by a decision about another bottle that shares it. What was
+/// approved may stand in it all the same, and must not be in force with nothing but a failure in the audit log.
+async fn end_moved(
+    session: &Session<'_>,
+    intended: Unfinished,
+    change: &FileChange,
+    now: Option<&str>,
+) -> Result<RecoveredAs, DecisionError> {
+    let moved = "the file was changed by somebody else";
+    let mut stands = intended.final_file().zip(now);
+    stands = stands.filter(|(asked, now)| change.kind == FileKind::Routes && has_route(now, asked));
+    if stands.is_none() {
+        return fail(intended, &interrupted_by(moved)).await;
+    }
+    let why = if intended.is_answerable() {
+        match put_in_force(session, change).await {
+            Ok(()) => return intended.finish().await,
+            Err(why) => why,
+        }
+    } else {
+        "the proposal is no longer what was decided".to_owned()
+    };
+    let why = format!("{moved}, who left the route in it, so it is still there: {why}");
+    fail(intended, &interrupted_by(&why)).await
 }
 
 /// The file as it lies there, its directory locked and what the crash left beside it gone.

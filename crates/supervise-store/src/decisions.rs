@@ -240,6 +240,11 @@ impl Intended {
         self.intent.status
     }
 
+    /// What the bottle is to be given; nothing by a rejection.
+    pub fn final_file(&self) -> Option<&str> {
+        self.intent.final_file.as_deref()
+    }
+
     /// What was written down as the effect.
     pub fn effect(&self) -> Option<&str> {
         self.intent.effect.as_deref()

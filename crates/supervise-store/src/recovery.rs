@@ -74,6 +74,14 @@ impl Unfinished {
         }
     }
 
+    /// What was decided to be given to the bottle; nothing for an edit.
+    pub fn final_file(&self) -> Option<&str> {
+        match self {
+            Unfinished::Decision(intended) => intended.final_file(),
+            Unfinished::Edit(_) => None,
+        }
+    }
+
     /// Whether it can still be finished. If not, the effect must be undone and the whole failed.
     pub fn is_answerable(&self) -> bool {
         match self {

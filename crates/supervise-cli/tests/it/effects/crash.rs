@@ -99,6 +99,44 @@ fn what_somebody_else_changed_meanwhile_is_left_alone() {
     );
 }
 
+/// As a decision about another bottle that shares the file leaves it.
+#[test]
+fn a_route_that_somebody_else_left_in_the_file_is_not_called_undone() {
+    let world = World::new();
+    let (bottle, proposal) = killed(&world, KILLS);
+    bottle.script(RELOADS);
+    fs::write(
+        bottle.routes(),
+        format!("{}  - host: other.example\n", bottle.text()),
+    )
+    .unwrap();
+    world.run(&["list"]).expect(0);
+    assert_eq!(
+        bottle.answer(&proposal),
+        Some(("approved".to_owned(), Some(true)))
+    );
+    assert!(bottle.text().contains("api.example.com"));
+    assert_eq!(bottle.in_force(), Some(bottle.text()));
+    assert_eq!(world.audit()[0].entry.operator_action, "approved");
+}
+
+#[test]
+fn a_route_that_stays_without_being_in_force_is_told_of() {
+    let world = World::new();
+    let (bottle, proposal) = killed(&world, KILLS);
+    bottle.script("exit 4");
+    let text = format!("{}# mine\n", bottle.text());
+    fs::write(bottle.routes(), &text).unwrap();
+    world.run(&["list"]).expect(0);
+    assert_eq!((bottle.text(), bottle.answer(&proposal)), (text, None));
+    let audit = world.audit();
+    assert_eq!(audit[0].entry.operator_action, "apply-failed");
+    assert!(
+        audit[0].entry.operator_notes.contains("it is still there"),
+        "{audit:?}"
+    );
+}
+
 #[test]
 fn the_next_decision_settles_it_first() {
     let world = World::new();
