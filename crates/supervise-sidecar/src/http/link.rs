@@ -120,6 +120,16 @@ impl Link {
         }
     }
 
+    /// Whether what is written next carries a decision.
+    pub(super) fn carries_decision(&self) -> bool {
+        self.change_outgoing(|outgoing| !outgoing.parcels.is_empty())
+    }
+
+    /// Nobody reads what is written next: the decision it carries waits for whoever asks again.
+    pub(super) fn take_back(&self) {
+        drop(self.change_outgoing(|outgoing| std::mem::take(&mut outgoing.parcels)));
+    }
+
     /// The whole answer was handed to the connection.
     pub(super) fn answered(&self) {
         self.change_outgoing(|outgoing| outgoing.answers += 1);

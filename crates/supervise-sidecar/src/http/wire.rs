@@ -78,6 +78,19 @@ impl Wire {
         Pin::new(&mut self.stream)
     }
 
+    /// Looks whether the client has gone, before a decision is written to it. While bytes of a next request wait,
+    /// the library reads no further, and so nobody has seen it go.
+    fn look_for_end(&mut self, cx: &mut Context<'_>) {
+        if self.ended || !self.link.carries_decision() {
+            return;
+        }
+        let mut byte = [0];
+        let mut buffer = tokio::io::ReadBuf::new(&mut byte);
+        if let Poll::Ready(Ok(0) | Err(_)) = self.stream.inner().poll_peek(cx, &mut buffer) {
+            self.link.take_back();
+        }
+    }
+
     fn poll_scratch<'a>(
         &mut self,
         cx: &mut Context<'_>,
@@ -192,6 +205,7 @@ impl Read for Wire {
 
 impl Write for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.look_for_end(cx);
         let written = self.stream().poll_write(cx, bytes);
         self.watch_stall(cx, written)
     }
@@ -205,6 +219,7 @@ impl Write for Wire {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.look_for_end(cx);
         let written = self.stream().poll_write_vectored(cx, bytes);
         self.watch_stall(cx, written)
     }

@@ -74,6 +74,27 @@ async fn a_held_legacy_caller_is_told_the_id_and_the_decision_waits() {
     }
 }
 
+/// Bytes of a next request keep the HTTP library from reading on, and so from seeing the end.
+#[tokio::test]
+async fn a_decision_is_not_written_to_a_caller_who_sent_more_and_left() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    client
+        .send_post(&call("egress-allow", ask("api.example.com")), &[])
+        .await;
+    client
+        .send_post(r#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#, &[])
+        .await;
+    let waiting = server.pending(1).await;
+    drop(client);
+    server.decide(Verdict::Approve, "").await;
+    // Written to nobody it would be archived by then.
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let again = server.call("egress-allow", ask("api.example.com")).await;
+    assert!(text(&again).starts_with("status: approved"), "{again}");
+    assert_eq!(proposal_id(&again), waiting[0].proposal.id);
+}
+
 #[tokio::test]
 async fn a_modern_caller_that_closes_its_half_has_closed_the_stream() {
     let server = Server::start().await;
