@@ -20,7 +20,7 @@ from ruamel.yaml.error import YAMLError
 
 OWN_HOST = "_egress.local"
 # Upstreams read these in different ways, so a prefix would say nothing about what is fetched.
-AMBIGUOUS = re.compile(r"(/\.{1,2}(/|$))|//|\\|%2e|%2f|%5c|%00", re.IGNORECASE)
+AMBIGUOUS = re.compile(r"(/\.{1,2}([/;]|$))|//|\\|%2e|%2f|%5c|%00|%25(2e|2f|5c)", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
 
