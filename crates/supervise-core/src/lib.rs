@@ -59,7 +59,8 @@ pub use risk::{Context, Level, Risk, assess, mask_secrets, risk_codes, unicode_f
 pub use route::{Auth, AuthScheme, MAX_PATH_PREFIXES, Route, RouteError};
 #[cfg(feature = "operator")]
 pub use routes::{
-    Change, Merged, RouteAuth, RouteChange, RouteEntry, Routes, RoutesError, RoutesProblem, merge,
+    Audited, Change, Gone, Merged, NotUnderstood, Part, Reach, RouteAuth, RouteChange, RouteEntry, Routes,
+    RoutesError, RoutesProblem, Traced, TracedRoute, merge, trace_routes,
 };
 pub use text::{SafeLine, SafeText};
 pub use timestamp::{format_timestamp, now_timestamp};

@@ -15,9 +15,11 @@ mod patch;
 mod rules;
 mod shape;
 mod spell;
+mod trace;
 mod write;
 
 pub use delta::RouteChange;
 pub use entry::{RouteAuth, RouteEntry, Routes};
 pub use error::{RoutesError, RoutesProblem};
 pub use merge::{Change, Merged, merge};
+pub use trace::{Audited, Gone, NotUnderstood, Part, Reach, Traced, TracedRoute, trace_routes};

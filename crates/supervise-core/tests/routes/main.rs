@@ -9,6 +9,7 @@ mod extended;
 mod opened;
 mod properties;
 mod refused;
+mod traced;
 
 use supervise_core::{Auth, AuthScheme, Merged, Route, Routes, merge};
 
