@@ -26,7 +26,8 @@ use crate::session::Session;
 
 const ROUTES: &str = "\
 Examples:
-  supervise routes show dev";
+  supervise routes show dev
+  supervise routes check dev";
 
 const AUDIT: &str = "\
 Examples:

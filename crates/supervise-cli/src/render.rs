@@ -8,4 +8,5 @@ pub(crate) mod list;
 pub(crate) mod objects;
 pub(crate) mod route;
 pub(crate) mod routes;
+pub(crate) mod traced;
 pub(crate) mod verified;

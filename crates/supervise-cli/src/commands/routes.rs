@@ -1,5 +1,7 @@
 //! `supervise routes`: the live routes of a bottle.
 
+mod check;
+mod compared;
 mod edit;
 mod live;
 mod show;
@@ -14,11 +16,13 @@ use crate::session::Session;
 pub(crate) enum Verb {
     Show(show::Args),
     Edit(edit::Args),
+    Check(check::Args),
 }
 
 pub(crate) async fn run(verb: Verb, session: &Session<'_>) -> Result<Exit, CliError> {
     match verb {
-        Verb::Show(args) => show::run(args, session),
+        Verb::Show(args) => show::run(args, session).await,
         Verb::Edit(args) => edit::run(args, session).await,
+        Verb::Check(args) => check::run(args, session).await,
     }
 }

@@ -37,7 +37,8 @@ fn row_of(row: &AuditRow) -> Line {
         .join(notes(&entry.operator_notes))
 }
 
-fn time(timestamp: &str) -> SafeLine {
+/// A timestamp to the second.
+pub(super) fn time(timestamp: &str) -> SafeLine {
     let shown: String = timestamp.chars().take(TIME_CHARS).collect();
     SafeLine::new(&shown.replacen('T', " ", 1))
 }

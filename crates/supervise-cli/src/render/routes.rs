@@ -1,22 +1,8 @@
-//! Routes as a table, and what an edit of them comes to.
+//! What an edit of the routes comes to.
 
-use supervise_core::{RouteChange, RouteEntry, Routes, SafeLine, mask_secrets};
+use supervise_core::{RouteAuth, RouteChange, RouteEntry, SafeLine, mask_secrets};
 
 use crate::ui::{Line, Paint, line};
-
-/// A row for each route, in the file's order.
-pub(crate) fn rows(routes: &Routes) -> Vec<Line> {
-    let hosts: Vec<SafeLine> = routes.entries().iter().map(|entry| shown(&entry.host)).collect();
-    let width = hosts.iter().map(|host| line![host].width()).max().unwrap_or(0);
-    let rows = routes.entries().iter().zip(&hosts);
-    rows.map(|(entry, host)| {
-        line![]
-            .paint(Paint::Bold, host)
-            .pad_to(width + 2)
-            .join(allowed(entry))
-    })
-    .collect()
-}
 
 /// The changes, what they open first and what they close behind it.
 pub(crate) fn changes(changes: &[RouteChange<'_>]) -> Vec<Line> {
@@ -44,15 +30,7 @@ fn change(change: &RouteChange<'_>) -> Line {
     parts.fold(first, |line, part| line.and(", ").join(part))
 }
 
-fn allowed(entry: &RouteEntry) -> Line {
-    let paths = paths(&entry.path_allowlist);
-    match credential(Some(entry)) {
-        Some(own) => paths.and(", with ").join(own),
-        None => paths,
-    }
-}
-
-fn paths(paths: &[String]) -> Line {
+pub(super) fn paths(paths: &[String]) -> Line {
     match paths {
         [] => line!["every path"],
         paths => line![shown(&paths.join(" "))],
@@ -60,11 +38,15 @@ fn paths(paths: &[String]) -> Line {
 }
 
 fn credential(entry: Option<&RouteEntry>) -> Option<Line> {
-    let auth = entry?.auth.as_ref()?;
-    Some(line![shown(&auth.token_ref), " as ", shown(&auth.scheme)])
+    entry?.auth.as_ref().map(sent)
+}
+
+/// A credential by its name.
+pub(super) fn sent(auth: &RouteAuth) -> Line {
+    line![shown(&auth.token_ref), " as ", shown(&auth.scheme)]
 }
 
 /// A list is what people show around, so no secret stands in it.
-fn shown(text: &str) -> SafeLine {
+pub(super) fn shown(text: &str) -> SafeLine {
     SafeLine::new(&mask_secrets(text))
 }

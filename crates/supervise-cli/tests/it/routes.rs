@@ -1,4 +1,5 @@
 //! `supervise routes`.
 
+mod check;
 mod edit;
 mod show;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use supervise_core::{Routes, SafeLine, Slug, Tool};
+use supervise_core::{RoutesError, SafeLine, Slug, Tool};
 
 use crate::apply::LiveFile;
 use crate::error::{CliError, Kind};
@@ -37,11 +37,9 @@ impl Live {
         })
     }
 
-    /// What it says.
-    pub(super) fn routes(&self) -> Result<Routes, CliError> {
-        Routes::parse(self.text()?).map_err(|error| {
-            let path = SafeLine::new(&self.path.to_string_lossy());
-            CliError::failed(line![path, ": ", SafeLine::new(&error.to_string())])
-        })
+    /// That the file can't be read as routes.
+    pub(super) fn refused(&self, error: &RoutesError) -> CliError {
+        let path = SafeLine::new(&self.path.to_string_lossy());
+        CliError::failed(line![path, ": ", SafeLine::new(&error.to_string())])
     }
 }

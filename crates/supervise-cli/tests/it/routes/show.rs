@@ -21,7 +21,8 @@ fn routes_are_listed_in_the_order_of_the_file() {
     let ran = world.run(&["routes", "show", "dev"]).expect(0);
     assert_eq!(
         ran.out,
-        "b.example.com  /v1/ /v2/, with TOKEN as Bearer\na.io           every path\n"
+        "b.example.com  /v1/ /v2/, with TOKEN as Bearer  not from here\n\
+         a.io           every path                       not from here\n"
     );
     let json = world.run(&["routes", "show", "dev", "--json"]).expect(0).json();
     assert_eq!(
@@ -29,6 +30,7 @@ fn routes_are_listed_in_the_order_of_the_file() {
         (Some("b.example.com"), Some(5))
     );
     assert_eq!(json[0]["auth"]["token_ref"], "TOKEN");
+    assert!(json[0]["origins"][0]["audit_id"].is_null());
 
     fs::write(&file, "routes:\n  - host: a.io\n  - host: A.io\n").unwrap();
     let ran = world.run(&["routes", "show", "dev"]).expect(1);
