@@ -5,9 +5,12 @@
 
 mod agents;
 mod bottle;
+mod clocks;
+mod faults;
 mod kill;
 mod ledger;
 mod operator;
+mod power;
 mod race;
 mod random;
 mod settle;
@@ -39,14 +42,35 @@ enum Test {
     Race(race::Args),
     /// Runs fifty bottles for a while, and looks for growth
     Soak(soak::Args),
+    /// Rebuilds the disk as a loss of power may leave it, at every sync of a recorded run
+    Power(power::Args),
+    /// Inflicts faults of disk, machine and neighbours on a running bottle, and lifts them
+    Faults(faults::Args),
+    /// Sets the clock back, ahead and still under running programs
+    Clocks(clocks::Args),
+    #[command(hide = true)]
+    PowerWorkload(power::workload::Args),
+    #[command(hide = true)]
+    FaultsAsRoot(faults::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failed> {
-    run_command(cargo("build").args(["--workspace", "--locked", "--bins"]))?;
+    // These two are started by another of us, which has built what they need.
+    match &args.test {
+        Some(Test::PowerWorkload(args)) => return power::workload::run(args),
+        Some(Test::FaultsAsRoot(args)) => return faults::run_as_root(args),
+        _ => {}
+    }
+    run_command(cargo("build").args(["--workspace", "--locked", "--bins", "--examples"]))?;
     match &args.test {
         Some(Test::Kill(args)) => kill::run(args),
         Some(Test::Race(args)) => race::run(args),
         Some(Test::Soak(args)) => soak::run(args),
+        Some(Test::Power(args)) => power::run(args),
+        Some(Test::Faults(args)) => faults::run(args),
+        Some(Test::Clocks(args)) => clocks::run(args),
+        Some(Test::PowerWorkload(args)) => power::workload::run(args),
+        Some(Test::FaultsAsRoot(args)) => faults::run_as_root(args),
         None => short(),
     }
 }
@@ -54,7 +78,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failed> {
 fn short() -> Result<(), Failed> {
     kill::run(&kill::Args::short())?;
     race::run(&race::Args::short())?;
-    soak::run(&soak::Args::short())
+    soak::run(&soak::Args::short())?;
+    power::run(&power::Args::short())?;
+    faults::run(&faults::Args::short())?;
+    clocks::run(&clocks::Args {})
 }
 
 /// Prints what was found and fails, or says that nothing was.

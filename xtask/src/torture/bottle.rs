@@ -49,12 +49,19 @@ impl Bottle {
     }
 
     pub(super) fn start_sidecar(&self) -> Result<(), Failed> {
+        self.start_sidecar_through(&[])
+    }
+
+    /// As another program's last arguments; that program must become the sidecar.
+    pub(super) fn start_sidecar_through(&self, words: &[&str]) -> Result<(), Failed> {
         let log = File::options()
             .create(true)
             .append(true)
             .open(&self.log)
             .map_err(trouble("the sidecar's log"))?;
-        let child = Command::new(&self.program)
+        let mut words = words.iter().map(AsRef::as_ref).chain([self.program.as_os_str()]);
+        let child = Command::new(words.next().unwrap_or_default())
+            .args(words)
             .env("SUPERVISE_BOTTLE_SLUG", &self.slug)
             .env("SUPERVISE_QUEUE_DIR", &self.queue)
             .env("SUPERVISE_BIND", "127.0.0.1")
@@ -104,17 +111,14 @@ impl Bottle {
     }
 
     fn last_words(&self) -> String {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let log = self.log_text();
         let lines: Vec<&str> = log.lines().rev().take(3).collect();
         lines.join(" / ")
     }
 
     /// Calls a tool as a legacy client; nothing when the server went away.
     pub(super) fn call(&self, tool: &str, arguments: &Value) -> Option<Told> {
-        let params = json!({"name": tool, "arguments": arguments});
-        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
-        let answer = self.post(&body).ok()?;
-        let answer: Value = serde_json::from_str(&answer).ok()?;
+        let answer = self.answer(tool, arguments).ok()?;
         let text = answer["result"]["content"][0]["text"].as_str()?;
         let line = |name: &str| text.lines().rev().find_map(|line| line.strip_prefix(name));
         Some(Told {
@@ -123,15 +127,39 @@ impl Bottle {
         })
     }
 
-    fn post(&self, body: &str) -> std::io::Result<String> {
+    /// The whole answer to a call, whatever it is.
+    pub(super) fn answer(&self, tool: &str, arguments: &Value) -> std::io::Result<Value> {
+        let params = json!({"name": tool, "arguments": arguments});
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
+        Ok(serde_json::from_str(&self.post(&body)?)?)
+    }
+
+    /// The status of `/health`.
+    pub(super) fn health(&self) -> std::io::Result<u16> {
+        let head = "GET /health HTTP/1.1\r\nHost: supervise\r\nConnection: close\r\n\r\n";
+        let mut status = String::new();
+        self.send(head)?.read_line(&mut status)?;
+        let code = status.split(' ').nth(1).and_then(|code| code.parse().ok());
+        code.ok_or_else(|| std::io::ErrorKind::InvalidData.into())
+    }
+
+    /// What the sidecar has logged so far.
+    pub(super) fn log_text(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn send(&self, request: &str) -> std::io::Result<BufReader<TcpStream>> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(TIME_LIMIT))?;
-        write!(
-            stream,
+        stream.write_all(request.as_bytes())?;
+        Ok(BufReader::new(stream))
+    }
+
+    fn post(&self, body: &str) -> std::io::Result<String> {
+        let mut from = self.send(&format!(
             "POST / HTTP/1.1\r\nHost: supervise\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
-        )?;
-        let mut from = BufReader::new(stream);
+        ))?;
         let mut line = String::new();
         while from.read_line(&mut line)? > 2 {
             line.clear();

@@ -27,10 +27,14 @@ reload = ["true"]
 impl World {
     /// A root where approving changes nothing.
     pub(super) fn new(slugs: &[String]) -> Result<World, Failed> {
+        World::new_in(&programs()?, slugs)
+    }
+
+    fn new_in(place: &Path, slugs: &[String]) -> Result<World, Failed> {
         let programs = programs()?;
         let dir = tempfile::Builder::new()
             .prefix("torture-")
-            .tempdir_in(&programs)
+            .tempdir_in(place)
             .map_err(trouble("making a root"))?;
         let mut world = World {
             bottles: Vec::new(),
@@ -48,7 +52,12 @@ impl World {
 
     /// A root where approving writes routes.
     pub(super) fn with_routes(slugs: &[String]) -> Result<World, Failed> {
-        let world = World::new(slugs)?;
+        World::with_routes_in(&programs()?, slugs)
+    }
+
+    /// The same, somewhere else than beside the programs.
+    pub(super) fn with_routes_in(place: &Path, slugs: &[String]) -> Result<World, Failed> {
+        let world = World::new_in(place, slugs)?;
         let write = || {
             fs::create_dir(world.root().join("egress"))?;
             fs::write(world.root().join("supervise.toml"), SETTINGS)?;
@@ -123,7 +132,7 @@ pub(super) fn trouble(doing: &str) -> impl Fn(std::io::Error) -> Failed {
 }
 
 /// The folder of the programs that were just built, which is this one's own.
-fn programs() -> Result<PathBuf, Failed> {
+pub(super) fn programs() -> Result<PathBuf, Failed> {
     let own = std::env::current_exe().map_err(trouble("finding the target folder"))?;
     own.parent()
         .map(Path::to_owned)
