@@ -150,7 +150,9 @@ impl Desk<'_> {
                     .because(source)
                     .hint("the next `supervise list` finishes it")
             }
-            DecisionError::Store(source) => CliError::failed("the decision was not made").because(source),
+            DecisionError::Store(source) => CliError::failed("the decision was not made")
+                .remedied(&source)
+                .because(source),
             other => CliError::failed("the decision was not made").because(other),
         }
     }

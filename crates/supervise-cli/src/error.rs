@@ -108,6 +108,15 @@ impl CliError {
         self
     }
 
+    /// Says what to do about a store that failed, where there is something.
+    #[must_use]
+    pub(crate) fn remedied(self, source: &StoreError) -> Self {
+        match remedy(source) {
+            Some(remedy) => self.hint(remedy),
+            None => self,
+        }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
@@ -142,6 +151,24 @@ impl From<StoreError> for CliError {
             StoreError::Missing { .. } => Kind::Missing,
             _ => Kind::Failed,
         };
-        CliError::new(kind, SafeLine::new(&source.to_string()))
+        CliError::new(kind, SafeLine::new(&source.to_string())).remedied(&source)
+    }
+}
+
+/// What to do about a disk or a file that fails; nothing that was acknowledged is lost by it.
+fn remedy(error: &StoreError) -> Option<&'static str> {
+    match error {
+        StoreError::Full => Some("make room on the disk, then run it again"),
+        StoreError::ReadOnly => {
+            Some("see whether the disk is mounted read-only, and whose the files are: `supervise doctor`")
+        }
+        StoreError::Disk(_) => Some("the kernel's log says more of the disk: `dmesg`; then run it again"),
+        StoreError::Unopened(_) => {
+            Some("see its directory's permissions and how many files may be open: `ulimit -n`")
+        }
+        StoreError::Corrupt(_) => {
+            Some("`supervise doctor` says how to put it aside; restore it from a backup")
+        }
+        _ => None,
     }
 }

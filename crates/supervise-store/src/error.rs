@@ -37,6 +37,12 @@ pub enum StoreError {
     /// The file is damaged.
     #[error("the database is damaged: {0}")]
     Corrupt(String),
+    /// The disk didn't do what it was asked.
+    #[error("the disk doesn't read or write the database: {0}")]
+    Disk(String),
+    /// The database can't be opened, or not what is written beside it.
+    #[error("the database or its journal can't be opened: {0}")]
+    Unopened(String),
     /// A statement was stopped because it ran too long.
     #[error("a statement ran longer than two seconds and was stopped")]
     Timeout,
@@ -125,8 +131,10 @@ impl From<sqlx::Error> for StoreError {
             5 | 6 => StoreError::Busy,
             8 => StoreError::ReadOnly,
             9 => StoreError::Timeout,
+            10 => StoreError::Disk(message),
             11 | 26 => StoreError::Corrupt(message),
             13 => StoreError::Full,
+            14 => StoreError::Unopened(message),
             19 => StoreError::Denied(message),
             _ => StoreError::Sqlite(message),
         }

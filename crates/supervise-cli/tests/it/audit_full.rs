@@ -99,6 +99,7 @@ fn a_database_that_may_not_be_written_refuses_the_decision() {
     give(&world.path(""), rustix::process::geteuid().as_raw());
     fs::set_permissions(&host_db, Permissions::from_mode(0o600)).unwrap();
     assert!(ran.err.contains("can't be written"), "{}", ran.err);
+    assert!(ran.err.contains("`supervise doctor`"), "{}", ran.err);
     assert!(matches!(world.find(&proposal).state, State::Pending), "{ran:?}");
     assert_eq!(world.audit().len(), 5);
     assert_no_effect(&root);
