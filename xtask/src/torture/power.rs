@@ -53,7 +53,7 @@ impl Args {
         Args {
             transactions: 20,
             subsets: 3,
-            torn: 1,
+            torn: 0,
             seed: None,
         }
     }
