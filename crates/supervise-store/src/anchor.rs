@@ -80,7 +80,9 @@ fn last_whole_line(tail: &str) -> i64 {
 
 fn entry_id(line: &str) -> Option<i64> {
     let (id, hash) = line.split_once(' ')?;
-    if hash.len() == 64 { id.parse().ok() } else { None }
+    // A loss of power may leave holes in a line.
+    let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash { id.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -95,6 +97,7 @@ mod tests {
         assert_eq!(last_whole_line(&format!("7 {hash}\n")), 7);
         assert_eq!(last_whole_line(&format!("7 {hash}\n8 00")), 7);
         assert_eq!(last_whole_line(&format!("7 {hash}\n8 00\n")), 7);
+        assert_eq!(last_whole_line(&format!("7 {hash}\n8 {}\n", "\0".repeat(64))), 7);
         assert_eq!(last_whole_line(&format!("cut off 0\n12 {hash}\n")), 12);
     }
 }

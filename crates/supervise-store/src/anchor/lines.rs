@@ -113,9 +113,9 @@ impl AnchorLines {
     }
 
     /// A crash tears the line it is writing, which is then written again in full: what it left is a beginning
-    /// of the line that follows, or the whole line before without its end.
+    /// of the line that follows, or the whole line before without its end. A loss of power leaves holes besides.
     fn is_torn(&self, found: &[u8], expected: &[u8]) -> bool {
-        (!found.is_empty() && expected.starts_with(found)) || self.is_repeated(found)
+        is_part(found, expected) || self.is_repeated(found)
     }
 
     fn is_repeated(&self, found: &[u8]) -> bool {
@@ -151,6 +151,12 @@ impl AnchorLines {
     }
 }
 
+/// Whether it is a beginning of the line, but for sectors that were never written and read as zeros.
+fn is_part(found: &[u8], line: &[u8]) -> bool {
+    let same = |(found, line): (&u8, &u8)| *found == 0 || found == line;
+    !found.is_empty() && found.len() <= line.len() && found.iter().zip(line).all(same)
+}
+
 /// The line that an append writes, without its end.
 fn text(line: &Linked) -> Vec<u8> {
     format!("{} {}", line.id, line.hash).into_bytes()
@@ -161,4 +167,19 @@ fn parse(line: &[u8]) -> Option<i64> {
     let (id, hash) = std::str::from_utf8(line).ok()?.split_once(' ')?;
     let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hash { id.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_with_holes_is_part_of_the_whole_one() {
+        for part in [&b"38 ab"[..], b"38 \0\0cd", b"\0\0\0abcd"] {
+            assert!(is_part(part, b"38 abcd"), "{part:?}");
+        }
+        for other in [&b""[..], b"38 abce", b"39 \0\0cd", b"38 abcdef"] {
+            assert!(!is_part(other, b"38 abcd"), "{other:?}");
+        }
+    }
 }
