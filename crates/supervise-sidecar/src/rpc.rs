@@ -33,14 +33,15 @@ impl Id {
         &*self.0 == "null"
     }
 
-    /// Reads an id: a string, a number or null.
+    /// Reads an id: a string, a number or null. JSON's grammar also allows half a surrogate pair and numbers
+    /// that fit into nothing; an answer with such an id is one that many clients couldn't read.
     pub(crate) fn from_raw(raw: &RawValue) -> Result<Self, &'static str> {
         let text = raw.get();
         if text.len() > MAX_ID_BYTES {
             return Err("the id is longer than 256 bytes");
         }
-        match text.as_bytes().first() {
-            Some(b'"' | b'-' | b'0'..=b'9' | b'n') => Ok(Id(text.into())),
+        match serde_json::from_str(text) {
+            Ok(Value::String(_) | Value::Number(_) | Value::Null) => Ok(Id(text.into())),
             _ => Err("the id must be a string or a number"),
         }
     }
@@ -253,6 +254,18 @@ mod tests {
             (r#"{"jsonrpc":"2.0","method":"ping","id":true}"#, INVALID_REQUEST),
             (r#"{"jsonrpc":"2.0","method":"ping","id":{}}"#, INVALID_REQUEST),
             (r#"{"jsonrpc":"2.0","method":"ping","id":[1]}"#, INVALID_REQUEST),
+            (
+                r#"{"jsonrpc":"2.0","method":"ping","id":"x\ud800"}"#,
+                INVALID_REQUEST,
+            ),
+            (
+                r#"{"jsonrpc":"2.0","method":"ping","id":1e9999}"#,
+                INVALID_REQUEST,
+            ),
+            (
+                r#"{"jsonrpc":"2.0","method":"ping","id":-0.1e99995}"#,
+                INVALID_REQUEST,
+            ),
             (
                 r#"{"jsonrpc":"2.0","method":"ping","id":1,"id":2}"#,
                 INVALID_REQUEST,

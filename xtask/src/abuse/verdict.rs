@@ -136,6 +136,12 @@ mod tests {
                 "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32603,\"message\":\"\"}}\n",
             ),
             ("200 OK", "{\"jsonrpc\":\"2.0\",\"id\":null}\n"),
+            // Ids that were once sent back as they came, and that many parsers can't read.
+            ("200 OK", "{\"jsonrpc\":\"2.0\",\"id\":1e9999,\"result\":{}}\n"),
+            (
+                "200 OK",
+                "{\"jsonrpc\":\"2.0\",\"id\":\"\\ud800\",\"result\":{}}\n",
+            ),
             ("200 OK", "{"),
         ] {
             assert!(judge(REQUEST, &answer(status, body)).is_err(), "{status} {body}");
