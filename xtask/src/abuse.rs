@@ -11,6 +11,7 @@ mod verdict;
 
 use clap::ValueEnum;
 
+use crate::bench::machine;
 use crate::command::{self, Failed, cargo, say};
 
 #[derive(clap::Args)]
@@ -86,6 +87,19 @@ impl Reading {
     }
 }
 
+/// What fits into a minute, without times, which belong to a quiet machine and optimised programs.
+pub(crate) fn run_short() -> Result<(), Failed> {
+    run(&Args {
+        only: Vec::new(),
+        requests: 20_000,
+        seed: 1,
+        first: 0,
+        connections: 2_000,
+        seconds: 6,
+        release: false,
+    })
+}
+
 pub(crate) fn run(args: &Args) -> Result<(), Failed> {
     build(args)?;
     let attacks = Attack::value_variants();
@@ -94,6 +108,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failed> {
         .filter(|attack| args.only.is_empty() || args.only.contains(attack));
     let mut broken = Vec::new();
     for attack in chosen {
+        if args.release {
+            machine::wait_until_quiet();
+        }
         let readings = match attack {
             Attack::Slow => slow::run(args)?,
             Attack::Malformed => malformed::run(args)?,

@@ -4,7 +4,7 @@ mod agent;
 pub(crate) mod client;
 mod http;
 mod inputs;
-mod machine;
+pub(crate) mod machine;
 mod operator;
 mod process;
 mod program;

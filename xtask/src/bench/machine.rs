@@ -12,7 +12,7 @@ const QUIET_PERCENT: f64 = 10.0;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits a while for other programs to come to rest; says what they use of all cores by then, in percent.
-pub(super) fn wait_until_quiet() -> f64 {
+pub(crate) fn wait_until_quiet() -> f64 {
     let give_up = Instant::now() + PATIENCE;
     loop {
         let busy = busy_percent();

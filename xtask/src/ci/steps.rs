@@ -5,7 +5,7 @@ use super::{
     tampering, tmux, torture, typescript_mcp,
 };
 use crate::command::{self, Failed, cargo};
-use crate::test;
+use crate::{abuse, test};
 
 /// What a machine with Rust alone can run, cheapest first.
 pub(super) const RUST_ONLY: &[Step] = &[
@@ -60,6 +60,10 @@ pub(super) const WITH_PACKAGES: &[Step] = &[
     Step {
         name: "long",
         run: long::check,
+    },
+    Step {
+        name: "abuse",
+        run: short_abuse,
     },
     Step {
         name: "mitmproxy",
@@ -121,5 +125,10 @@ fn deny(missing: Missing) -> Result<Outcome, Failed> {
 
 fn rust_tests(_: Missing) -> Result<Outcome, Failed> {
     test::run()?;
+    Ok(Outcome::Passed)
+}
+
+fn short_abuse(_: Missing) -> Result<Outcome, Failed> {
+    abuse::run_short()?;
     Ok(Outcome::Passed)
 }
