@@ -66,7 +66,7 @@ fn wave(args: &Args, wave: Wave, name: &str, settings: &[(&str, &str)]) -> Resul
     let flooded = ground.sidecar("flooded", settings)?;
     let quiet = ground.sidecar("quiet", &[PATIENCE])?;
     let mut calm = Seen::default();
-    for _ in 0..20 {
+    for _ in 0..100 {
         look(&ground, &flooded, &quiet, &mut calm)?;
     }
     let ended = Arc::new(AtomicBool::new(false));
@@ -116,6 +116,11 @@ fn wave(args: &Args, wave: Wave, name: &str, settings: &[(&str, &str)]) -> Resul
         Reading::plain(
             what("another bottle's call before, p50"),
             quantile(&mut calm.neighbour, 0.5),
+            "ms",
+        ),
+        Reading::plain(
+            what("another bottle's call before, p99"),
+            quantile(&mut calm.neighbour, 0.99),
             "ms",
         ),
         Reading::plain(
