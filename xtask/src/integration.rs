@@ -7,6 +7,7 @@ mod container;
 mod inside;
 mod isolation;
 mod load;
+mod names;
 mod operator;
 mod sidecar;
 mod site;
@@ -22,7 +23,7 @@ use crate::image::binary::{Binary, Target};
 use crate::image::engine::Engine;
 use site::Site;
 
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// What runs the containers; unset: the first of docker and podman that works
     #[arg(long, value_enum)]

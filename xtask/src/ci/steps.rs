@@ -5,7 +5,7 @@ use super::{
     tampering, tmux, torture, typescript_mcp,
 };
 use crate::command::{self, Failed, cargo};
-use crate::{abuse, test};
+use crate::{abuse, integration, test};
 
 /// What a machine with Rust alone can run, cheapest first.
 pub(super) const RUST_ONLY: &[Step] = &[
@@ -82,6 +82,10 @@ pub(super) const WITH_PACKAGES: &[Step] = &[
         run: torture::check,
     },
     Step {
+        name: "integration",
+        run: integration_with_containers,
+    },
+    Step {
         name: "ignored",
         run: ignored::check,
     },
@@ -120,6 +124,11 @@ fn deny(missing: Missing) -> Result<Outcome, Failed> {
         ));
     }
     command::run(cargo("deny").args(["check", "bans", "licenses", "sources"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn integration_with_containers(_: Missing) -> Result<Outcome, Failed> {
+    integration::run(&integration::Args::default())?;
     Ok(Outcome::Passed)
 }
 

@@ -7,9 +7,8 @@ use serde_json::Value;
 
 use crate::command::{Failed, say};
 
-/// After this a thing that was waited for is taken not to come. Names on a network of containers may take a minute to
-/// follow a restart.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// After this a thing that was waited for is taken not to come.
+const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Asks until there is an answer.

@@ -29,6 +29,7 @@ impl<'a> Container<'a> {
         if site.engine == Engine::Podman {
             run.args(podmans());
         }
+        run.args(site.names.for_all());
         (Container { site, name }, run)
     }
 

@@ -94,12 +94,8 @@ fn told_id(answer: &Answer) -> Option<&str> {
 fn decide_on(site: &Site, seen: &Seen) -> Result<(), Failed> {
     let operator = Operator::of(site);
     while !seen.stop.load(Ordering::Relaxed) {
-        // Looking is in a hurry, and gives up when a busy queue is locked a little longer.
-        if let Some(oldest) = operator
-            .list()
-            .ok()
-            .and_then(|pending| pending.into_iter().next())
-        {
+        let pending = operator.list_unless_busy()?.unwrap_or_default();
+        if let Some(oldest) = pending.into_iter().next() {
             operator.decide(&["approve", id(&oldest)])?;
             locked(&seen.approved).insert(id(&oldest).to_owned());
         }
@@ -141,7 +137,7 @@ fn work_goes_on(seen: &Seen) -> Result<(), Failed> {
 
 fn nothing_lost(site: &Site, agent: &Agent, seen: &Seen) -> Result<(), Failed> {
     let operator = Operator::of(site);
-    let listed = wait("the list at the end", || Ok(operator.list().ok()))?;
+    let listed = wait("the list at the end", || operator.list_unless_busy())?;
     let pending: BTreeSet<String> = listed.iter().map(|row| id(row).to_owned()).collect();
     let (acknowledged, approved) = (locked(&seen.acknowledged), locked(&seen.approved));
     say(&format!(

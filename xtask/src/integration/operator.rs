@@ -10,6 +10,8 @@ use super::check::{trouble, wait};
 use super::site::Site;
 use crate::command::{Failed, shell_line};
 
+const LIST: [&str; 2] = ["list", "--json"];
+
 pub(super) struct Operator<'a>(&'a Site);
 
 /// How a run ended.
@@ -46,10 +48,16 @@ impl<'a> Operator<'a> {
 
     /// What is pending, oldest first.
     pub(super) fn list(&self) -> Result<Vec<Value>, Failed> {
-        match self.run(&["list", "--json"])?.expect(0)?.json()? {
-            Value::Array(pending) => Ok(pending),
-            other => Err(Failed::new(format!("no list: {other}"))),
+        self.run(&LIST)?.pending()
+    }
+
+    /// The same; none if the queue was being written for as long as looking may take, which is a quarter of a second.
+    pub(super) fn list_unless_busy(&self) -> Result<Option<Vec<Value>>, Failed> {
+        let ran = self.run(&LIST)?;
+        if ran.code == Some(1) && ran.err.contains("database is locked") {
+            return Ok(None);
         }
+        ran.pending().map(Some)
     }
 
     /// Waits until one proposal is pending for a host; its object in the list.
@@ -96,6 +104,13 @@ impl Ran {
             "exit code {:?}, not {code}: {}\n{}{}",
             self.code, self.line, self.out, self.err
         )))
+    }
+
+    fn pending(self) -> Result<Vec<Value>, Failed> {
+        match self.expect(0)?.json()? {
+            Value::Array(pending) => Ok(pending),
+            other => Err(Failed::new(format!("no list: {other}"))),
+        }
     }
 
     pub(super) fn json(&self) -> Result<Value, Failed> {

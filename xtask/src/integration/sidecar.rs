@@ -17,7 +17,9 @@ impl<'a> Sidecar<'a> {
     /// Started and well.
     pub(super) fn run(site: &'a Site, settings: &[(&str, &str)]) -> Result<Sidecar<'a>, Failed> {
         let (container, mut run) = Container::new(site, "sidecar");
-        run.args(["--detach", "--network-alias", "supervise", "--volume"])
+        run.arg("--detach")
+            .args(site.names.of("supervise"))
+            .arg("--volume")
             .arg(format!("{}:{QUEUE}", site.queue().display()));
         let always = [
             ("SUPERVISE_BOTTLE_SLUG", BOTTLE),

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::check::trouble;
+use super::names::Names;
 use super::operator::Operator;
 use crate::command::{self, Failed, say, shell_line, target_folder};
 use crate::image::engine::Engine;
@@ -31,6 +32,7 @@ pub(super) struct Account {
 pub(super) struct Site {
     pub(super) engine: Engine,
     pub(super) account: Account,
+    pub(super) names: Names,
     prefix: String,
     folder: TempDir,
     /// Held while something is made, so that a signal's clean-up comes after it.
@@ -47,16 +49,30 @@ impl Site {
             .map_err(trouble("making a folder"))?;
         let making = Arc::new(Mutex::new(()));
         remove_on_signal(engine, &prefix, folder.path(), &making)?;
-        let site = Site {
+        let mut site = Site {
             engine,
             account: account(),
+            names: Names::Served,
             prefix,
             folder,
             making,
         };
         site.furnish()?;
-        site.make(&mut site.engine_command(&["network", "create", "--internal", &site.network()]))?;
+        site.names = site.make_network()?;
         Ok(site)
+    }
+
+    fn make_network(&self) -> Result<Names, Failed> {
+        let network = self.network();
+        let mut create = self.engine_command(&["network", "create", "--internal"]);
+        create.args(Names::network_flags(self.engine)).arg(&network);
+        self.make(&mut create)?;
+        if self.engine != Engine::Podman {
+            return Ok(Names::Served);
+        }
+        let ranges = "{{range .Subnets}}{{.Subnet}}{{end}}";
+        let inspect = ["network", "inspect", "--format", ranges, &network];
+        Names::fixed(&self.make(&mut self.engine_command(&inspect))?)
     }
 
     /// The operator's home: its root, its configuration, and the program where any account may run it.

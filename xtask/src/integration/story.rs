@@ -52,7 +52,9 @@ pub(super) fn play(site: &Site) -> Result<(), Failed> {
 /// The proxy next door, which reads the routes where the operator's reload command puts them.
 pub(super) fn run_egress(site: &Site) -> Result<Container<'_>, Failed> {
     let (container, mut run) = Container::new(site, "egress");
-    run.args(["--detach", "--network-alias", "egress", "--volume"])
+    run.arg("--detach")
+        .args(site.names.of("egress"))
+        .arg("--volume")
         .arg(format!("{}:/egress:ro", site.egress().display()))
         .arg(site.agent_image())
         .args(["egress", "/egress/in-force.yaml"]);
