@@ -26,7 +26,10 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Fixture::over(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn over(dir: TempDir) -> Self {
         let root = Root::new(dir.path().join("root"));
         Fixture {
             _dir: dir,

@@ -8,6 +8,7 @@ mod fixture;
 mod guards;
 mod hostile;
 mod log;
+mod model;
 mod prune;
 mod recovery;
 mod refusals;
