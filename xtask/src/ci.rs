@@ -2,6 +2,7 @@
 
 mod arrows;
 mod conformance;
+mod dependencies;
 mod fuzz;
 mod ignored;
 mod long;
@@ -118,7 +119,7 @@ mod tests {
     fn packages_are_needed_only_when_asked_for() {
         assert_eq!(
             names(false, &[], &[]),
-            ["fmt", "clippy", "docs", "deny", "arrows", "test"]
+            ["fmt", "clippy", "docs", "deny", "arrows", "dependencies", "test"]
         );
         assert!(names(true, &[], &[]).starts_with(&names(false, &[], &[])));
         assert!(names(true, &[], &[]).contains(&"original"));

@@ -1,10 +1,10 @@
 //! The list of steps. A new one is a line here.
 
 use super::{
-    Missing, Outcome, Step, arrows, conformance, fuzz, ignored, long, mitmproxy, original, python_mcp,
-    tampering, tmux, torture, typescript_mcp,
+    Missing, Outcome, Step, arrows, conformance, dependencies, fuzz, ignored, long, mitmproxy, original,
+    python_mcp, tampering, tmux, torture, typescript_mcp,
 };
-use crate::command::{self, Failed, cargo};
+use crate::command::{self, Failed, cargo, say};
 use crate::{abuse, integration, test};
 
 /// What a machine with Rust alone can run, cheapest first.
@@ -28,6 +28,10 @@ pub(super) const RUST_ONLY: &[Step] = &[
     Step {
         name: "arrows",
         run: arrows::check,
+    },
+    Step {
+        name: "dependencies",
+        run: dependencies::check,
     },
     Step {
         name: "test",
@@ -124,12 +128,22 @@ fn deny(missing: Missing) -> Result<Outcome, Failed> {
         ));
     }
     command::run(cargo("deny").args(["check", "bans", "licenses", "sources"]))?;
+    advisories()?;
     Ok(Outcome::Passed)
 }
 
 fn integration_with_containers(_: Missing) -> Result<Outcome, Failed> {
     integration::run(&integration::Args::default())?;
     Ok(Outcome::Passed)
+}
+
+/// Known faults of what is built in, where the list of them can be had: without a network there is nothing to compare.
+fn advisories() -> Result<(), Failed> {
+    if !command::succeeds(cargo("deny").args(["fetch", "db"])) {
+        say("no advisories checked: their database can't be fetched here (cargo deny fetch db)");
+        return Ok(());
+    }
+    command::run(cargo("deny").args(["check", "advisories"]))
 }
 
 fn rust_tests(_: Missing) -> Result<Outcome, Failed> {
