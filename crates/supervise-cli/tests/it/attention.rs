@@ -36,8 +36,8 @@ fn a_burst_rings_once_and_the_title_counts() {
     world.run(&["prepare", "dev"]).expect(0);
     let mut terminal = Terminal::start(&world, &["review", "--follow"], &[]);
     terminal.wait_for(KEPT);
-    terminal.wait_for(&title("supervise"));
     terminal.wait_for("waiting for proposals");
+    says(&terminal, "supervise");
     for n in 0..3 {
         world.propose(fixed("dev", n, Tool::EgressAllow, ROUTE, "why"));
     }
