@@ -23,15 +23,30 @@ impl<'a> Tmux<'a> {
     fn start(world: &'a World, environment: &[(&str, &str)]) -> Tmux<'a> {
         let tmux = Tmux { world };
         let mut command = tmux.command();
-        command.args(["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24"]);
-        for (name, value) in environment {
-            command.arg("-e").arg(format!("{name}={value}"));
-        }
+        command.args([
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            "80",
+            "-y",
+            "24",
+            "-c",
+        ]);
+        command.arg(world.path("."));
+        command.arg("sh");
+        assert!(command.status().unwrap().success());
         let bin = std::path::Path::new(env!("CARGO_BIN_EXE_supervise"));
         let path = format!("{}:/usr/bin:/bin", bin.parent().unwrap().display());
-        command.arg("-e").arg(format!("PATH={path}"));
-        command.arg("-e").arg("PS1=shell> ").arg("sh");
-        assert!(command.status().unwrap().success());
+        let exported = [("PATH", path.as_str())]
+            .into_iter()
+            .chain(environment.iter().copied());
+        let exported: String = exported
+            .map(|(name, value)| format!("export {name}='{value}'; "))
+            .collect();
+        // Said to the shell itself: a server hands on less than it is given, and some shells take no prompt.
+        tmux.press(&[&format!("{exported}PS1='shell''> '; clear"), "Enter"]);
         tmux.wait_for("shell>");
         tmux
     }
@@ -77,6 +92,35 @@ impl<'a> Tmux<'a> {
         }
     }
 
+    /// Waits until the question about the proposal with this reason stands there, fresh and unanswered.
+    #[track_caller]
+    fn asks_about(&self, reason: &str) {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let screen = self.screen();
+            let card = screen.rsplit("why\n").next().unwrap_or_default();
+            let helped = card.contains("exactly what is on the screen");
+            if card.contains(reason) && !helped && screen.trim_end().ends_with("[a/m/r/S/q/?]") {
+                return;
+            }
+            assert!(
+                Instant::now() < give_up,
+                "no question about {reason:?} in:\n{screen}"
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until the screen holds `text` anywhere.
+    #[track_caller]
+    fn shows(&self, text: &str) {
+        let give_up = Instant::now() + PATIENCE;
+        while !self.screen().contains(text) {
+            assert!(Instant::now() < give_up, "no {text:?} in:\n{}", self.screen());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Runs a command at the shell's prompt.
     fn run(&self, command: &str) {
         self.press(&["clear", "Enter"]);
@@ -115,38 +159,38 @@ fn tmux_every_answer() {
     fs::write(&editor, script).unwrap();
     let tmux = Tmux::start(&world, &[("EDITOR", &format!("sh {}", editor.display()))]);
     tmux.run("supervise review; echo ended $?");
-    tmux.wait_for(QUESTION);
+    tmux.asks_about("reason 0");
     tmux.press(&["a"]);
-    tmux.wait_for(QUESTION);
+    tmux.asks_about("reason 1");
     assert_eq!(status(&world, &all[0]), Some(Status::Approved));
     tmux.press(&["m"]);
     tmux.wait_for("edit it again?");
     tmux.press(&["y"]);
     tmux.wait_for("approve it in this form?");
     tmux.press(&["y"]);
-    tmux.wait_for(QUESTION);
+    tmux.asks_about("reason 2");
     assert_eq!(status(&world, &all[1]), Some(Status::Modified));
     tmux.press(&["r"]);
     tmux.wait_for("notes for the agent");
     tmux.press(&["not today", "Enter"]);
-    tmux.wait_for(QUESTION);
+    tmux.asks_about("reason 3");
     assert_eq!(status(&world, &all[2]), Some(Status::Rejected));
     tmux.press(&["s"]);
-    tmux.wait_for(QUESTION);
+    tmux.asks_about("reason 4");
     // Narrower and wider again: shown anew each time, and nothing is decided by it.
     for (columns, rows) in [("60", "40"), ("100", "24"), ("80", "24")] {
         tmux.press(&["?"]);
-        tmux.wait_for("quit       leave");
+        tmux.wait_for("quit     leave");
         tmux.tmux(&["resize-window", "-x", columns, "-y", rows]);
-        tmux.wait_for("\\ No newline at end of file");
+        tmux.asks_about("reason 4");
     }
-    tmux.wait_for(QUESTION);
+    tmux.asks_about("reason 4");
     tmux.press(&["Enter"]);
-    tmux.wait_for(QUESTION);
+    tmux.asks_about("a danger");
     tmux.press(&["a"]);
     tmux.wait_for(&format!("type {code} to approve"));
     tmux.press(&["0000x", "Enter"]);
-    tmux.wait_for(QUESTION);
+    tmux.asks_about("a danger");
     tmux.press(&["q"]);
     tmux.wait_for("ended 0");
     let left = [&all[3], &all[4], &danger];
@@ -183,11 +227,12 @@ fn tmux_left_and_come_back_to() {
     let world = World::new();
     let all = routes(&world, 1);
     let tmux = Tmux::start(&world, &[]);
-    tmux.run("set -m; supervise review --follow; stty -a | grep -o ' icanon'; fg");
+    // Spelled so that the command on the screen is not yet its own answer.
+    tmux.run("set -m; supervise review --follow; stty -a | grep -q ' icanon' && echo li''nes; fg");
     tmux.wait_for(QUESTION);
     tmux.press(&["C-z"]);
-    tmux.wait_for("icanon");
-    tmux.wait_for(QUESTION);
+    tmux.shows("lines");
+    tmux.asks_about("reason 0");
     tmux.press(&["a"]);
     tmux.wait_for("waiting for proposals");
     assert_eq!(status(&world, &all[0]), Some(Status::Approved));
