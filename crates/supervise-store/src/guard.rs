@@ -141,6 +141,10 @@ fn check_file(dir: &OwnedFd, path: &Path) -> Result<Option<Stat>, StoreError> {
             ));
         }
     }
+    if stat.st_nlink == 0 {
+        // Found and deleted in one moment: another program's transaction has just ended.
+        return Ok(None);
+    }
     if stat.st_nlink != 1 {
         return Err(StoreError::refused(
             path,
@@ -197,4 +201,33 @@ fn file_name(path: &Path) -> Result<&str, StoreError> {
     path.file_name()
         .and_then(|name| name.to_str())
         .ok_or_else(|| StoreError::refused(path, "its name isn't UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_journal_that_comes_and_goes_is_no_planted_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("supervise.db");
+        let journal = folder.path().join("supervise.db-journal");
+        let dir = open_dir(folder.path()).unwrap();
+        create_database(&dir, &path).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    fs::write(&journal, "").unwrap();
+                    fs::remove_file(&journal).unwrap();
+                }
+            });
+            let looked = (0..100_000).try_for_each(|_| check_database(&dir, &path).map(|_| ()));
+            done.store(true, Ordering::Relaxed);
+            looked.unwrap();
+        });
+    }
 }
