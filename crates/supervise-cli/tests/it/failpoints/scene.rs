@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use supervise_core::Proposal;
-use supervise_store::Queue;
+use supervise_store::{Queue, StoreError};
 
 use super::agent::{Call, Sidecar};
 use super::kill::Point;
@@ -108,11 +108,12 @@ impl Scene {
         scene
     }
 
-    /// Whoever looks next. A queue that is being written is left out for that once.
+    /// Whoever looks next. A queue that is being written, or a machine that is busy, costs a look.
     fn look(&self) -> Ran {
         let mut ran = self.world.run(&["list"]);
         for _ in 0..20 {
-            if ran.code == 0 || !ran.err.contains("locked by another program") {
+            let busy = ["locked by another program", "no answer within"];
+            if ran.code == 0 || !busy.iter().any(|why| ran.err.contains(why)) {
                 break;
             }
             ran = self.world.run(&["list"]);
@@ -265,9 +266,14 @@ impl Scene {
         let bottle = slug("dev");
         let dir = self.world.root.queue_dir(&bottle);
         loop {
-            let page = block_on(Queue::page_of(&dir, &bottle)).unwrap();
-            if let Some(listed) = page.proposals.into_iter().next() {
-                return listed.proposal;
+            match block_on(Queue::page_of(&dir, &bottle)) {
+                Ok(page) => {
+                    if let Some(listed) = page.proposals.into_iter().next() {
+                        return listed.proposal;
+                    }
+                }
+                Err(StoreError::Busy) => {}
+                Err(error) => panic!("{error}"),
             }
             assert!(Instant::now() < give_up, "the agent's call was not stored");
         }
