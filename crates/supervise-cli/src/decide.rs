@@ -1,18 +1,18 @@
 //! The one path of a decision, for review, approve, modify and reject: lock, recover, claim, intend, carry out,
 //! audit, answer.
 
-use supervise_core::{Digest, Proposal, SafeLine};
+use supervise_core::{Digest, Proposal, SafeLine, Status, Tool};
 use supervise_store::{
     Audited, Decided, DecisionError, DecisionRequest, Intended, Sticky, StoreError, Verdict,
 };
 
-use crate::apply::{self, Effect, Failed, Plan, Rolled};
+use crate::apply::{self, Effect, Failed, Plan, Rolled, roll_back};
 use crate::bind::{UNREADABLE, already, moved};
 use crate::desk::Desk;
 use crate::error::{CliError, Kind};
 use crate::inbox::Item;
 use crate::operator;
-use crate::recover::recover;
+use crate::recover::{LOST, recover};
 use crate::signals::interrupted;
 use crate::ui::line;
 
@@ -97,32 +97,37 @@ impl Desk<'_> {
     }
 
     /// Steps 4 and 5: nothing is said to have been approved before it is in effect.
-    async fn take_effect(&self, intended: Intended, plan: Plan) -> Result<Audited, Halt> {
+    async fn take_effect(&self, mut intended: Intended, plan: Plan) -> Result<Audited, Halt> {
         let ui = self.session.ui;
         let failed = match plan {
             Plan::Nothing => return Ok(intended.audit(false).await?),
-            Plan::Already(already) => match already.confirm(self.session).await {
-                Ok(()) => {
-                    let path = SafeLine::new(&already.path.to_string_lossy());
-                    ui.say(&[line!["already allowed by ", path, ": nothing to write"]]);
-                    return Ok(intended.audit(true).await?);
+            Plan::Already(already) => {
+                match in_force(already.confirm(self.session).await, &mut intended).await {
+                    Ok(()) => {
+                        let path = SafeLine::new(&already.path.to_string_lossy());
+                        ui.say(&[line!["already allowed by ", path, ": nothing to write"]]);
+                        return Ok(intended.audit(true).await?);
+                    }
+                    Err(why) => Failed {
+                        why,
+                        rolled: Rolled::Back,
+                    },
                 }
-                Err(why) => Failed {
-                    why,
-                    rolled: Rolled::Back,
-                },
-            },
+            }
             Plan::Refused(why) => Failed {
                 why,
                 rolled: Rolled::Back,
             },
             Plan::Change(job) => match job.carry_out(self.session).await {
-                Ok(()) => {
-                    let audited = intended.audit(true).await?;
-                    let path = SafeLine::new(&job.change.path.to_string_lossy());
-                    ui.say(&[line!["applied: ", path, " is written and in force"]]);
-                    return Ok(audited);
-                }
+                Ok(()) => match in_force(Ok(()), &mut intended).await {
+                    Ok(()) => {
+                        let audited = intended.audit(true).await?;
+                        let path = SafeLine::new(&job.change.path.to_string_lossy());
+                        ui.say(&[line!["applied: ", path, " is written and in force"]]);
+                        return Ok(audited);
+                    }
+                    Err(why) => roll_back(self.session, &job.change, &job.target, why).await,
+                },
                 Err(failed) => failed,
             },
         };
@@ -150,12 +155,51 @@ impl Desk<'_> {
                     .because(source)
                     .hint("the next `supervise list` finishes it")
             }
+            DecisionError::Undelivered {
+                status,
+                applied,
+                audit_id,
+                source,
+            } => undelivered(item, status, applied, audit_id).because(source),
             DecisionError::Store(source) => CliError::failed("the decision was not made")
                 .remedied(&source)
                 .because(source),
             other => CliError::failed("the decision was not made").because(other),
         }
     }
+}
+
+/// What is in force is only kept for an agent that can be told. An effect takes as long as its command, and whoever can
+/// write to the queue may take the proposal back meanwhile.
+async fn in_force(effect: Result<(), String>, intended: &mut Intended) -> Result<(), String> {
+    effect?;
+    match intended.is_still_answerable().await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(LOST.to_owned()),
+        Err(error) => Err(format!(
+            "whether it is still to be decided can't be read: {error}"
+        )),
+    }
+}
+
+/// The bottle's side was in the way of the very last step. The effect stands, since the audit log has it.
+fn undelivered(item: &Item, status: Status, applied: bool, audit_id: i64) -> CliError {
+    let id = SafeLine::new(&item.proposal.id);
+    if !applied {
+        let message = line![id, " is ", status, ", but the agent can't be told"];
+        return CliError::failed(message).hint(line!["audit entry ", audit_id, " and the next one have it"]);
+    }
+    let message = line![id, " is ", status, " and in force, but the agent can't be told"];
+    let hint = match item.proposal.tool {
+        Tool::CapabilityBlock => line!["put the Dockerfile back and rebuild it"],
+        _ => line!["take it out with `supervise routes edit ", &item.slug, "`"],
+    };
+    let entry = line![
+        ": audit entry ",
+        audit_id,
+        " shows what changed, and `supervise doctor` finds it"
+    ];
+    CliError::failed(message).hint(hint.join(entry))
 }
 
 /// Ends a decision whose effect failed: the audit has the failure, and the proposal is pending again.
@@ -166,9 +210,13 @@ async fn not_applied(intended: Intended, failed: Failed) -> Result<CliError, Dec
         let message = line![id, " is neither ", status, " nor put back: ", why];
         return Ok(CliError::failed(message).hint("mend that; the next `supervise list` tries again"));
     }
+    let still = match intended.is_answerable() {
+        true => "it is still pending; ",
+        false => "",
+    };
     let audit_id = intended.fail(&failed.why).await?;
     let message = line![id, " was not ", status, ": ", why];
-    let hint = line!["it is still pending; audit entry ", audit_id, " has the failure"];
+    let hint = line![still, "audit entry ", audit_id, " has the failure"];
     Ok(CliError::new(Kind::EffectFailed, message).hint(hint))
 }
 

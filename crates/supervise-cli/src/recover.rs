@@ -18,6 +18,9 @@ use crate::ui::line;
 /// What the audit log says of a decision whose file was not written, or was put back already.
 const INTERRUPTED: &str = "it was interrupted before it was in force";
 
+/// And of one that nobody waits for any more, whoever took it back.
+pub(crate) const LOST: &str = "the proposal is no longer what was decided";
+
 /// Settles every bottle of the inbox in which a decision was interrupted, and reads those bottles again. What
 /// can't be settled is said, and hides nothing.
 pub(crate) async fn settle(session: &Session<'_>, inbox: &mut Inbox) -> Result<(), CliError> {
@@ -130,6 +133,16 @@ fn say(session: &Session<'_>, lock: &BottleLock, id: &str, what: RecoveredAs) {
     let what = match what {
         RecoveredAs::Finished(status) => line!["finished an interrupted decision: ", id, " is ", status],
         RecoveredAs::Undone => line!["undid an interrupted decision: ", id, " is pending again"],
+        RecoveredAs::Undelivered(status) => {
+            let what = line![
+                "an interrupted decision: ",
+                id,
+                " is ",
+                status,
+                " and in force, but "
+            ];
+            what.and("the agent can't be told; `supervise doctor` says how to take it back")
+        }
         RecoveredAs::Edited => line!["finished an interrupted edit"],
         RecoveredAs::EditUndone => line!["undid an interrupted edit"],
     };
@@ -177,7 +190,7 @@ async fn end_change(
 /// approved may stand in it all the same, and must not be in force with nothing but a failure in the audit log.
 async fn end_moved(
     session: &Session<'_>,
-    intended: Unfinished,
+    mut intended: Unfinished,
     change: &FileChange,
     now: Option<&str>,
 ) -> Result<RecoveredAs, DecisionError> {
@@ -189,11 +202,12 @@ async fn end_moved(
     }
     let why = if intended.is_answerable() {
         match put_in_force(session, change).await {
-            Ok(()) => return intended.finish().await,
+            Ok(()) if intended.is_still_answerable().await? => return intended.finish().await,
+            Ok(()) => LOST.to_owned(),
             Err(why) => why,
         }
     } else {
-        "the proposal is no longer what was decided".to_owned()
+        LOST.to_owned()
     };
     let why = format!("{moved}, who left the route in it, so it is still there: {why}");
     fail(intended, &interrupted_by(&why)).await
@@ -211,7 +225,7 @@ async fn look(path: &Path) -> Result<(Target, Option<String>), TargetError> {
 /// The file is written: its command decides, as it would have.
 async fn finish(
     session: &Session<'_>,
-    intended: Unfinished,
+    mut intended: Unfinished,
     change: &FileChange,
     target: &Target,
 ) -> Result<RecoveredAs, DecisionError> {
@@ -220,11 +234,12 @@ async fn finish(
             .sync()
             .map_err(|why| stuck(&intended, &change.path, why.trouble.to_string()))?;
         match put_in_force(session, change).await {
-            Ok(()) => return intended.finish().await,
+            Ok(()) if intended.is_still_answerable().await? => return intended.finish().await,
+            Ok(()) => LOST.to_owned(),
             Err(why) => why,
         }
     } else {
-        "the proposal is no longer what was decided".to_owned()
+        LOST.to_owned()
     };
     let Failed { why, rolled } = roll_back(session, change, target, why).await;
     match rolled {

@@ -1,9 +1,12 @@
 //! A decision, step by step. Each step is a value that only the step before can make, so none can be left
 //! out: lock, claim, intent, (the effect), audit, answer.
 
+mod course;
+
 use supervise_core::{Digest, Proposal, Slug, Status};
 use uuid::Uuid;
 
+use self::course::Course;
 use crate::asks;
 use crate::error::{DecisionError, StoreError};
 use crate::host::Host;
@@ -62,14 +65,6 @@ impl Verdict {
             Verdict::Reject => None,
         }
     }
-}
-
-/// What every step carries along. The lock is held until the last one.
-#[derive(Debug)]
-struct Course {
-    host: Host,
-    queue: Queue,
-    _lock: BottleLock,
 }
 
 /// Step 2 is done: nobody else can decide or withdraw the proposal.
@@ -250,9 +245,17 @@ impl Intended {
         self.intent.effect.as_deref()
     }
 
-    /// Whether it can still be answered. If not, the effect must be undone and the decision failed.
+    /// Whether it could be answered when that was last looked at. If not, the effect must be undone and the
+    /// decision failed.
     pub fn is_answerable(&self) -> bool {
         self.standing == Standing::Ours
+    }
+
+    /// Looks again whether it can be answered. Ask right before the audit: an effect takes time, and the bottle's
+    /// side can write to its queue meanwhile.
+    pub async fn is_still_answerable(&mut self) -> Result<bool, StoreError> {
+        self.standing = self.course.queue.standing(&self.intent).await?;
+        Ok(self.is_answerable())
     }
 
     /// Step 5: appends the audit entry. The effect, if there is one, has succeeded.
@@ -294,38 +297,6 @@ impl Intended {
     }
 }
 
-impl Course {
-    /// No answer without its audit entry: the decision is taken back. Where even that fails, the intent is
-    /// still there, and the next to take the lock carries it out.
-    async fn take_back(&self, intent: &Intent, error: StoreError) -> DecisionError {
-        if self.host.intent_delete(&intent.token).await.is_err() {
-            return DecisionError::Unfinished {
-                status: intent.status,
-                source: error,
-            };
-        }
-        // A claim that stays is released by the next to take the lock.
-        let _ = self.queue.claim_release(&intent.token).await;
-        error.into()
-    }
-
-    /// The answer was refused, which no later try will change; or it failed, and will be finished later.
-    async fn give_up(&self, intent: &Intent, error: StoreError) -> DecisionError {
-        let unfinished = |source| DecisionError::Unfinished {
-            status: intent.status,
-            source,
-        };
-        if !error.spares_transaction() {
-            return unfinished(error);
-        }
-        if let Err(source) = self.host.intent_fail(intent, &error.to_string()).await {
-            return unfinished(source);
-        }
-        let _ = self.queue.claim_release(&intent.token).await;
-        error.into()
-    }
-}
-
 impl Audited {
     /// Step 6: answers, and rings the doorbell.
     pub async fn answer(self) -> Result<Decided, DecisionError> {
@@ -338,7 +309,7 @@ impl Audited {
             Ok(refused_until) => refused_until,
             Err(error) => {
                 intent.audited = Some(audited);
-                return Err(course.give_up(&intent, error).await);
+                return Err(course.give_up(&intent, audited, error).await);
             }
         };
         course.queue.ring();

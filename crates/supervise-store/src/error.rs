@@ -168,6 +168,18 @@ pub enum DecisionError {
         /// What kept it from being delivered.
         source: StoreError,
     },
+    /// In the audit log, but the bottle's side keeps the agent from being told, and no later try ends otherwise.
+    #[error("{status} as audit entry {audit_id}, but it can't be delivered")]
+    Undelivered {
+        /// The decision.
+        status: Status,
+        /// Whether its effect is in force.
+        applied: bool,
+        /// Its audit entry; the one that says that it was not delivered follows.
+        audit_id: i64,
+        /// What refused the answer.
+        source: StoreError,
+    },
     /// Not what was shown.
     #[error("changed since it was shown")]
     Changed {

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use supervise_core::Slug;
+use supervise_core::{ACTION_APPLY_FAILED, Slug};
 
+use crate::audit::AuditFilter;
 use crate::connection::Connection;
 use crate::error::StoreError;
 use crate::host::Host;
+use crate::intents::undelivered;
 use crate::queue::Queue;
 
 /// The newest answers of a queue are examined; an older one has been delivered long ago.
@@ -71,6 +73,22 @@ impl Host {
         self.db()
             .read(move |connection| Box::pin(audited(connection, slug)))
             .await
+    }
+
+    /// The entries about a bottle whose decision never reached its agent, since the bottle's side was in the way.
+    /// Their effects, if they had any, were in force.
+    pub async fn undelivered(&self, slug: &Slug) -> Result<Vec<i64>, StoreError> {
+        let filter = AuditFilter {
+            slug: Some(slug.to_string()),
+            action: Some(ACTION_APPLY_FAILED.to_owned()),
+            ..AuditFilter::default()
+        };
+        let failures = self.audit_page(&filter).await?;
+        // Only our own entries have an origin.
+        let ours = failures.iter().filter(|row| row.origin.proposal_id.is_some());
+        Ok(ours
+            .filter_map(|row| undelivered(&row.entry.operator_notes))
+            .collect())
     }
 
     /// When the last audit entry was written, as it says; `None` where there is none.

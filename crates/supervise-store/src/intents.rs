@@ -14,6 +14,10 @@ use crate::error::StoreError;
 use crate::host::Host;
 use crate::refusals::Sticky;
 
+/// How the failure of what was audited already names its entry; an examination finds it by these words.
+const ENTRY: &str = "entry ";
+const NOT_DELIVERED: &str = " was not delivered: ";
+
 /// Everything that is needed to carry a decision to its end without the operator.
 #[derive(Debug, Clone)]
 pub(crate) struct Intent {
@@ -34,6 +38,12 @@ pub(crate) struct Intent {
     pub(crate) effect: Option<String>,
     /// Set with the audit entry.
     pub(crate) audited: Option<AuditedAs>,
+}
+
+/// The entry that a failure's notes tell was not delivered.
+pub(crate) fn undelivered(notes: &str) -> Option<i64> {
+    let (entry, _) = notes.strip_prefix(ENTRY)?.split_once(NOT_DELIVERED)?;
+    entry.parse().ok()
 }
 
 /// How an intent was audited.
@@ -67,7 +77,7 @@ impl Intent {
 
     fn failure_entry(&self, why: &str) -> AuditEntry {
         let notes = match self.audited {
-            Some(audited) => format!("entry {} was not delivered: {why}", audited.audit_id),
+            Some(audited) => format!("{ENTRY}{}{NOT_DELIVERED}{why}", audited.audit_id),
             None => format!("{} was rolled back: {why}", self.status),
         };
         self.entry(ACTION_APPLY_FAILED, notes, String::new())

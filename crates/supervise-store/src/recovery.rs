@@ -32,6 +32,8 @@ pub enum RecoveredAs {
     Finished(Status),
     /// It was taken back; the proposal is as it was before.
     Undone,
+    /// Its effect is in force and in the audit log, but the bottle's side keeps the agent from being told.
+    Undelivered(Status),
     /// An operator's edit, carried out to the end.
     Edited,
     /// An operator's edit, taken back.
@@ -82,7 +84,8 @@ impl Unfinished {
         }
     }
 
-    /// Whether it can still be finished. If not, the effect must be undone and the whole failed.
+    /// Whether it could be finished when that was last looked at. If not, the effect must be undone and the whole
+    /// failed.
     pub fn is_answerable(&self) -> bool {
         match self {
             Unfinished::Decision(intended) => intended.is_answerable(),
@@ -90,13 +93,22 @@ impl Unfinished {
         }
     }
 
+    /// Looks again, as [`Intended::is_still_answerable`].
+    pub async fn is_still_answerable(&mut self) -> Result<bool, StoreError> {
+        match self {
+            Unfinished::Decision(intended) => intended.is_still_answerable().await,
+            Unfinished::Edit(_) => Ok(true),
+        }
+    }
+
     /// The effect is in force: audits it, and answers where somebody asked.
     pub async fn finish(self) -> Result<RecoveredAs, DecisionError> {
         match self {
-            Unfinished::Decision(intended) => {
-                let decided = intended.audit(true).await?.answer().await?;
-                Ok(RecoveredAs::Finished(decided.status))
-            }
+            Unfinished::Decision(intended) => match intended.audit(true).await?.answer().await {
+                Ok(decided) => Ok(RecoveredAs::Finished(decided.status)),
+                Err(DecisionError::Undelivered { status, .. }) => Ok(RecoveredAs::Undelivered(status)),
+                Err(error) => Err(error),
+            },
             Unfinished::Edit(edit) => {
                 edit.audit().await?;
                 Ok(RecoveredAs::Edited)
@@ -223,7 +235,12 @@ impl Host {
 
     async fn drop_intent(&self, intent: &Intent, why: &str) -> Result<Option<RecoveredAs>, StoreError> {
         match intent.audited {
-            Some(_) => self.intent_fail(intent, why).await.map(|_| ())?,
+            Some(audited) => {
+                self.intent_fail(intent, why).await?;
+                if audited.applied {
+                    return Ok(Some(RecoveredAs::Undelivered(intent.status)));
+                }
+            }
             // Nothing was done and nothing was said.
             None => self.intent_delete(&intent.token).await?,
         }
@@ -232,7 +249,7 @@ impl Host {
 }
 
 impl Queue {
-    async fn standing(&self, intent: &Intent) -> Result<Standing, StoreError> {
+    pub(crate) async fn standing(&self, intent: &Intent) -> Result<Standing, StoreError> {
         let (slug, intent) = (self.slug().clone(), intent.clone());
         self.db()
             .read(move |connection| {

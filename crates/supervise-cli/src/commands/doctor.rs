@@ -4,6 +4,7 @@ mod answers;
 mod bottle;
 mod configured;
 mod host;
+mod undelivered;
 
 use serde::Serialize;
 use supervise_core::SafeLine;
@@ -19,9 +20,10 @@ Examples:
   supervise doctor --json | jq -r '.[] | select(.level == \"wrong\") | .mend'
 
 It looks at modes and owners, the mount and the tables of each queue, rows that are never listed,
-answers that no audit entry tells of, rows that belong to nothing, interrupted decisions, the clock,
-supervise.toml and the programs and files it names. Nothing is changed, except that a queue directory of yours that is open to others is closed to
-them, as every verb does. The exit code is 1 when something is wrong; notes alone are fine.";
+answers that no audit entry tells of, decisions in force that no agent was told of, rows that belong
+to nothing, interrupted decisions, the clock, supervise.toml and the programs and files it names.
+Nothing is changed, except that a queue directory of yours that is open to others is closed to them,
+as every verb does. The exit code is 1 when something is wrong; notes alone are fine.";
 
 /// Check the installation, and say what mends it
 #[derive(Debug, clap::Args)]

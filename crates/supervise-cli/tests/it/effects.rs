@@ -7,6 +7,7 @@ mod config;
 mod crash;
 mod disk;
 mod live;
+mod lost;
 mod moved;
 mod race;
 mod refused;

@@ -8,7 +8,7 @@ use supervise_store::{AuditedDecisions, Bottle, Host, Page, Queue, StoreError, b
 use time::OffsetDateTime;
 
 use super::host::{AHEAD, moment, private};
-use super::{Finding, Level, answers, configured, quoted};
+use super::{Finding, Level, answers, configured, quoted, undelivered};
 use crate::error::CliError;
 use crate::inbox::{Place, in_scope, require_named};
 use crate::session::Session;
@@ -51,6 +51,12 @@ pub(super) async fn check(session: &Session<'_>) -> Result<Vec<Finding>, CliErro
     let root = session.root.path().to_owned();
     // And so is an audit log that can't.
     let host = Host::open_read_only(&session.root).await.ok();
+    if let Some(Some(host)) = &host {
+        for place in &places {
+            let undelivered = within(PATIENCE, undelivered::check(session, host, &place.slug)).await;
+            findings.extend(undelivered.into_iter().flatten());
+        }
+    }
     let mut found = visit_all(places, |place| visit(root.clone(), host.clone(), place)).await?;
     found.sort_by(|a, b| a.0.cmp(&b.0));
     findings.extend(found.into_iter().flat_map(|(_, findings)| findings));
