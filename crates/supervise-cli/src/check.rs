@@ -51,7 +51,9 @@ fn place(error: &RouteError, text: &str) -> (usize, String) {
         (_, Err(syntax)) => (syntax.line().max(1), syntax.to_string()),
         (RouteError::Host(_), Ok(_)) => (line_of(text, "\"host\""), error.to_string()),
         (RouteError::Path { at, .. }, Ok(shape)) => (line_of_path(text, &shape, *at), error.to_string()),
-        (RouteError::TokenRef, Ok(_)) => (line_of(text, "\"token_ref\""), error.to_string()),
+        (RouteError::TokenRef | RouteError::Token(_), Ok(_)) => {
+            (line_of(text, "\"token_ref\""), error.to_string())
+        }
         (_, Ok(_)) => (line_of(text, "\"path_allowlist\""), error.to_string()),
     }
 }

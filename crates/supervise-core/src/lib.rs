@@ -35,6 +35,7 @@ mod risk;
 mod route;
 #[cfg(feature = "operator")]
 mod routes;
+mod secret;
 mod text;
 mod timestamp;
 mod tool;
@@ -55,13 +56,14 @@ pub use paths::{AGENT_DOCKERFILE, Plan, QUEUE_DB_FILENAME, QUEUE_DIR_IN_CONTAINE
 pub use proposal::Proposal;
 pub use response::{Response, Status};
 #[cfg(feature = "operator")]
-pub use risk::{Context, Level, Risk, assess, mask_secrets, risk_codes, unicode_form};
+pub use risk::{Context, Level, Risk, assess, risk_codes, unicode_form};
 pub use route::{Auth, AuthScheme, MAX_PATH_PREFIXES, Route, RouteError};
 #[cfg(feature = "operator")]
 pub use routes::{
     Audited, Change, Gone, Merged, NotUnderstood, Part, Reach, RouteAuth, RouteChange, RouteEntry, Routes,
     RoutesError, RoutesProblem, Traced, TracedRoute, merge, trace_routes,
 };
+pub use secret::mask_secrets;
 pub use text::{SafeLine, SafeText};
 pub use timestamp::{format_timestamp, now_timestamp};
 pub use tool::{Component, Tool};

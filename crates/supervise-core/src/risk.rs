@@ -19,7 +19,6 @@ mod words;
 use serde::Serialize;
 
 pub use host::unicode_form;
-pub use secret::mask_secrets;
 
 use crate::proposal::Proposal;
 use crate::routes::Routes;

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::host::{HostError, normalize_host};
 use crate::path_prefix::{PathPrefixError, check_path_prefix};
+use crate::secret::first_secret;
 
 /// The most path prefixes one route may name.
 pub const MAX_PATH_PREFIXES: usize = 100;
@@ -84,6 +85,11 @@ pub enum RouteError {
         "auth.token_ref must be the name of a host variable, 1 to 128 of A-Z, a-z, 0-9 and '_', not beginning with a digit; never send the token itself"
     )]
     TokenRef,
+    /// The name of a variable by its letters, and a known kind of token by its form.
+    #[error(
+        "auth.token_ref looks like a {0}: send the name of the host variable that holds it, never the token itself"
+    )]
+    Token(&'static str),
 }
 
 impl Route {
@@ -96,8 +102,8 @@ impl Route {
         for (at, path) in path_allowlist.iter().enumerate() {
             check_path_prefix(path).map_err(|source| RouteError::Path { at, source })?;
         }
-        if auth.as_ref().is_some_and(|auth| !is_token_ref(&auth.token_ref)) {
-            return Err(RouteError::TokenRef);
+        if let Some(auth) = &auth {
+            check_token_ref(&auth.token_ref)?;
         }
         Ok(Route {
             host,
@@ -149,6 +155,13 @@ impl Route {
         })?;
         Route::new(&host, path_allowlist, auth)
     }
+}
+
+fn check_token_ref(name: &str) -> Result<(), RouteError> {
+    if !is_token_ref(name) {
+        return Err(RouteError::TokenRef);
+    }
+    first_secret(name).map_or(Ok(()), |kind| Err(RouteError::Token(kind)))
 }
 
 pub(crate) fn is_token_ref(name: &str) -> bool {
@@ -204,6 +217,22 @@ mod tests {
         ] {
             assert!(!is_token_ref(bad), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_token_is_no_name_for_one() {
+        let token = format!("ghp_{}", "a1B2c3D4".repeat(5));
+        let named = |token_ref: &str| {
+            let auth = Auth {
+                scheme: AuthScheme::Bearer,
+                token_ref: token_ref.to_owned(),
+            };
+            Route::new("example.com", vec![], Some(auth))
+        };
+        let error = named(&token).unwrap_err().to_string();
+        assert!(error.contains("send the name"), "{error}");
+        assert!(!error.contains(&token), "{error}");
+        assert!(named("ghp_token_of_the_build_machines").is_ok());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Audit entries as a table.
 
-use supervise_core::SafeLine;
+use supervise_core::{SafeLine, mask_secrets};
 use supervise_store::AuditRow;
 
 use crate::ui::{Line, Paint, line};
@@ -55,6 +55,8 @@ fn notes(notes: &str) -> Line {
     if notes.is_empty() {
         return line![];
     }
-    let start: String = notes.chars().take(MAX_CHARS).collect();
+    // Masked before it is cut, or the beginning of a secret would be left.
+    let enough: String = notes.chars().take(MAX_CHARS * 2).collect();
+    let start: String = mask_secrets(&enough).chars().take(MAX_CHARS).collect();
     line![": ", SafeLine::new(&start)]
 }

@@ -1,48 +1,48 @@
 //! What a route payload asks for, as a person reads it.
 
-use supervise_core::{AuthScheme, Route, SafeLine, unicode_form};
+use supervise_core::{AuthScheme, Route, SafeLine, mask_secrets, unicode_form};
 
 use crate::ui::{Line, line};
 
-/// `host`, its paths and its credential, in a few words.
+/// `host`, its paths and its credential, in a few words. It stands in what people show around, so secrets are masked.
 pub(crate) fn summary(route: &Route) -> Line {
+    let masked = |text: &str| SafeLine::new(&mask_secrets(text));
     let paths = match route.path_allowlist() {
         [] => line![", every path"],
-        [only] => line![" under ", SafeLine::new(only)],
-        [first, rest @ ..] => line![" under ", SafeLine::new(first), " and ", rest.len(), " more"],
+        [only] => line![" under ", masked(only)],
+        [first, rest @ ..] => line![" under ", masked(first), " and ", rest.len(), " more"],
     };
-    host(route).join(paths).join(credential(route))
+    host(route, masked).join(paths).join(credential(route, masked))
 }
 
-/// The same with every path.
+/// The same with every path, and every byte of it.
 pub(crate) fn whole(route: &Route) -> Line {
-    match route.path_allowlist() {
-        [] | [_] => summary(route),
-        paths => {
-            let paths: Vec<String> = paths.iter().map(|path| SafeLine::new(path).to_string()).collect();
-            let paths = line![" under ", SafeLine::new(&paths.join(", "))];
-            host(route).join(paths).join(credential(route))
-        }
-    }
+    let paths = match route.path_allowlist() {
+        [] => line![", every path"],
+        paths => line![" under ", SafeLine::new(&paths.join(", "))],
+    };
+    host(route, SafeLine::new)
+        .join(paths)
+        .join(credential(route, SafeLine::new))
 }
 
 /// The A-label, which is what is asked for, and beside it how the name may be shown elsewhere.
-fn host(route: &Route) -> Line {
-    let host = line![SafeLine::new(route.host())];
+fn host(route: &Route, shown: fn(&str) -> SafeLine) -> Line {
+    let host = line![shown(route.host())];
     match unicode_form(route.host()) {
-        Some(unicode) => host.and(" (").and(SafeLine::new(&unicode)).and(")"),
+        Some(unicode) => host.and(" (").and(shown(&unicode)).and(")"),
         None => host,
     }
 }
 
 /// Which credential would be sent along; empty for none.
-pub(crate) fn credential(route: &Route) -> Line {
+fn credential(route: &Route, shown: fn(&str) -> SafeLine) -> Line {
     let Some(auth) = route.auth() else { return line![] };
     let scheme = match auth.scheme {
         AuthScheme::Bearer => "Bearer",
         AuthScheme::Token => "token",
     };
-    line![", with ", SafeLine::new(&auth.token_ref), " as ", scheme]
+    line![", with ", shown(&auth.token_ref), " as ", scheme]
 }
 
 #[cfg(test)]
@@ -70,6 +70,14 @@ mod tests {
         if let Ok(route) = Route::new("क्\u{200d}ष.example", Vec::new(), None) {
             assert!(!summary(&route).plain().contains('\u{200d}'));
         }
+    }
+
+    #[test]
+    fn a_row_has_no_secret_and_a_card_every_byte() {
+        let path = format!("/ghp_{}/", "a1B2c3D4".repeat(5));
+        let (short, whole) = shown("example.com", &[&path]);
+        assert_eq!(short, "example.com under /ghp_***/");
+        assert!(whole.ends_with(&path), "{whole}");
     }
 
     #[test]

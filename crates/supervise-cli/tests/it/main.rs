@@ -39,6 +39,7 @@ mod reopen;
 mod review;
 mod routes;
 mod screens;
+mod secrets;
 mod shells;
 mod show;
 mod submit;

@@ -7,6 +7,7 @@ use super::dockerfile::Dockerfile;
 use crate::host::{HostError, normalize_host};
 use crate::proposal::Proposal;
 use crate::routes::RouteEntry;
+use crate::secret::mask_secrets;
 use crate::text::SafeLine;
 use crate::tool::Tool;
 
@@ -101,7 +102,7 @@ fn texts(list: Option<&Value>) -> Vec<String> {
 
 /// A text of any origin in a line of ours: secrets masked, escaped, and not too long.
 pub(super) fn shown(raw: &str) -> String {
-    let masked = super::mask_secrets(raw);
+    let masked = mask_secrets(raw);
     let start: String = masked.chars().take(MAX_SHOWN_CHARS).collect();
     let more = if start.len() < masked.len() { "…" } else { "" };
     format!("{}{more}", SafeLine::new(&start))

@@ -3,8 +3,8 @@
 
 use super::entry::{RouteEntry, Routes};
 use super::error::{RoutesError, RoutesProblem};
-use crate::risk::mask_secrets;
 use crate::route::is_token_ref;
+use crate::secret::first_secret;
 
 impl Routes {
     /// Checks the routes that differ from those in `before`: a host that is a host, prefixes that begin with
@@ -30,7 +30,7 @@ fn check(entry: &RouteEntry) -> Result<(), RoutesProblem> {
     if !entry.path_allowlist.iter().all(is_path) {
         return Err(RoutesProblem::Path);
     }
-    let is_name = |name: &str| is_token_ref(name) && mask_secrets(name) == name;
+    let is_name = |name: &str| is_token_ref(name) && first_secret(name).is_none();
     match &entry.auth {
         Some(auth) if !is_name(&auth.token_ref) => Err(RoutesProblem::TokenRef),
         _ => Ok(()),

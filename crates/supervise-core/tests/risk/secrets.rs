@@ -102,6 +102,26 @@ fn what_people_write_is_left_alone() {
 }
 
 #[test]
+fn every_place_with_a_secret_is_named() {
+    let (token, key) = (made("ghp_", 36), made("npm_", 36));
+    let case = Case::ask("a.example", &[&format!("/{key}")]).because(&token);
+    let risks = case.risks();
+    let text = &risks
+        .iter()
+        .find(|risk| risk.code == "secret-in-text")
+        .unwrap()
+        .text;
+    assert!(
+        text.contains("the justification holds what looks like a GitHub token"),
+        "{text}"
+    );
+    assert!(
+        text.contains("the payload holds what looks like a npm token"),
+        "{text}"
+    );
+}
+
+#[test]
 fn no_risk_repeats_the_secret() {
     let secret = made("ghp_", 36);
     let payload = format!(
