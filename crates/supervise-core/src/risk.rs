@@ -8,12 +8,14 @@ mod base;
 mod checks;
 mod docker_run;
 mod dockerfile;
+mod download;
 mod host;
 mod image;
 mod look_alike;
 mod route;
 mod secret;
 mod subject;
+mod variables;
 mod words;
 
 use serde::Serialize;

@@ -7,7 +7,7 @@ use super::subject::{Subject, shown, shown_list};
 
 pub(super) fn not_a_dockerfile(subject: &Subject<'_>) -> Option<String> {
     let file = subject.dockerfile.as_ref()?;
-    let empty = file.all("FROM").next().is_none();
+    let empty = file.stages().is_empty();
     empty.then(|| "the payload is not a Dockerfile: it has no FROM".to_owned())
 }
 
@@ -26,13 +26,21 @@ pub(super) fn frontend_changed(subject: &Subject<'_>) -> Option<String> {
 pub(super) fn base_moved(subject: &Subject<'_>) -> Option<String> {
     let new = new_images(subject);
     let old = subject.live.as_ref()?.images();
-    let to = shown_list(new.iter().map(String::as_str))?;
+    let Some(to) = shown_list(new.iter().map(String::as_str)) else {
+        return final_image_moved(subject)
+            .map(|(from, to)| format!("the image is built on {} instead of {}", shown(&to), shown(&from)));
+    };
     let from = shown_list(old.iter().map(String::as_str)).unwrap_or_else(|| "none".to_owned());
     Some(format!("the base image moves from {from} to {to}"))
 }
 
 pub(super) fn base_untagged(subject: &Subject<'_>) -> Option<String> {
-    let new = new_images(subject);
+    let mut new = new_images(subject);
+    new.extend(
+        final_image_moved(subject)
+            .map(|(_, to)| to)
+            .filter(|to| !new.contains(to)),
+    );
     let images = shown_list(new.iter().map(String::as_str).filter(|image| is_untagged(image)))?;
     Some(format!(
         "a base image without a fixed tag may be another one tomorrow: {images}"
@@ -48,6 +56,14 @@ pub(super) fn image_copied(subject: &Subject<'_>) -> Option<String> {
             .map(String::as_str),
     )?;
     Some(format!("files would come from another image: {images}"))
+}
+
+/// What the last stage started from and what it would start from, where that is another. It may be an image that
+/// another stage has used before.
+fn final_image_moved(subject: &Subject<'_>) -> Option<(String, String)> {
+    let from = subject.live.as_ref()?.final_image()?;
+    let to = subject.dockerfile.as_ref()?.final_image()?;
+    (from != to).then_some((from, to))
 }
 
 fn new_images(subject: &Subject<'_>) -> Vec<String> {

@@ -15,7 +15,7 @@ const fn check(code: &'static str, level: Level, find: fn(&Subject<'_>) -> Optio
     Check { code, level, find }
 }
 
-pub(super) static CHECKS: [Check; 39] = [
+pub(super) static CHECKS: [Check; 40] = [
     // The payload of a route.
     check("not-a-route", Danger, route::not_a_route),
     check("outside-the-rules", Danger, route::outside_the_rules),
@@ -51,6 +51,7 @@ pub(super) static CHECKS: [Check; 39] = [
     check("image-copied", Warn, base::image_copied),
     check("user-root", Danger, image::user_root),
     check("download-run", Danger, docker_run::download_run),
+    check("shell-replaced", Danger, docker_run::shell_replaced),
     check("run-privileged", Danger, docker_run::run_privileged),
     check("add-url", Warn, image::add_url),
     check("expose-new", Warn, image::expose_new),

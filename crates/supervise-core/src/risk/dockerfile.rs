@@ -2,9 +2,10 @@
 //!
 //! What can't be read is kept as an instruction of its own, so that it shows up as new.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::words::{pairs, words};
+use super::variables::Variables;
+use super::words::words;
 
 /// A here-document that is longer isn't taken for one; a search without end would be slow.
 const MAX_HERE_DOCUMENT_LINES: usize = 500;
@@ -13,12 +14,14 @@ const MAX_HERE_DOCUMENT_LINES: usize = 500;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Dockerfile {
     pub(super) instructions: Vec<Instruction>,
+    /// What `ONBUILD` puts off to the builds that start from this image.
+    pub(super) put_off: Vec<Instruction>,
     /// The program that reads the file, if it names one.
     pub(super) frontend: Option<String>,
 }
 
 /// One instruction, on one line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Instruction {
     /// In upper case.
     pub(super) keyword: String,
@@ -49,23 +52,46 @@ impl Dockerfile {
             }
             lines.next();
         }
-        let mut instructions = Vec::new();
+        let (mut instructions, mut put_off) = (Vec::new(), Vec::new());
         while let Some(line) = next_line(&mut lines, escape) {
             let mut instruction = Instruction::parse(&line);
             instruction.take_here_documents(&mut lines);
+            if instruction.keyword == "ONBUILD" {
+                let mut later = Instruction::parse(&instruction.rest);
+                later.take_here_documents(&mut lines);
+                put_off.push(later);
+            }
             instructions.push(instruction);
         }
         Dockerfile {
             instructions,
+            put_off,
             frontend,
         }
     }
 
-    /// The instructions of that keyword.
+    /// The instructions of that keyword, those that are put off too.
     pub(super) fn all(&self, keyword: &str) -> impl Iterator<Item = &Instruction> {
-        self.instructions
-            .iter()
-            .filter(move |instruction| instruction.keyword == keyword)
+        let all = self.instructions.iter().chain(&self.put_off);
+        all.filter(move |instruction| instruction.keyword == keyword)
+    }
+
+    /// The same with the variables filled in that the file itself has set by then.
+    pub(super) fn filled(&self, keyword: &str) -> Vec<Instruction> {
+        let mut variables = Variables::default();
+        let mut filled = Vec::new();
+        for own in self.instructions.iter().chain(&self.put_off) {
+            if own.keyword == keyword {
+                filled.push(Instruction {
+                    rest: variables.fill_in(&own.rest),
+                    ..own.clone()
+                });
+            }
+            if matches!(own.keyword.as_str(), "ARG" | "ENV") {
+                variables.set(&own.rest);
+            }
+        }
+        filled
     }
 
     pub(super) fn stages(&self) -> Vec<Stage<'_>> {
@@ -77,7 +103,7 @@ impl Dockerfile {
             let from = words(&self.instructions[*start].rest);
             let named = from.get(1).is_some_and(|word| word.eq_ignore_ascii_case("as"));
             Stage {
-                base: fill_in(from.first().map_or("", String::as_str), &defaults),
+                base: defaults.fill_in(from.first().map_or("", String::as_str)),
                 name: from
                     .get(2)
                     .filter(|_| named)
@@ -104,24 +130,40 @@ impl Dockerfile {
     /// The user the image runs as; `None` leaves it to the base image.
     pub(super) fn user(&self) -> Option<String> {
         let stages = self.stages();
-        let mut at = stages.len().checked_sub(1)?;
-        loop {
-            let stage = &stages[at];
-            if let Some(user) = stage.instructions.iter().rfind(|own| own.keyword == "USER") {
-                return Some(user.rest.trim().to_owned());
-            }
-            let base = stage.base.to_ascii_lowercase();
-            at = stages[..at]
-                .iter()
-                .rposition(|earlier| earlier.name.as_ref() == Some(&base))?;
-        }
+        let user = |stage: &&Stage<'_>| {
+            let user = stage.instructions.iter().rfind(|own| own.keyword == "USER")?;
+            Some(user.rest.trim().to_owned())
+        };
+        line_of_descent(&stages).iter().find_map(user)
+    }
+
+    /// The image that the last stage starts from in the end.
+    pub(super) fn final_image(&self) -> Option<String> {
+        let stages = self.stages();
+        line_of_descent(&stages).last().map(|stage| stage.base.clone())
     }
 
     /// The defaults of the arguments that stand before the first stage.
-    fn arguments(&self, end: usize) -> HashMap<String, String> {
+    fn arguments(&self, end: usize) -> Variables {
+        let mut variables = Variables::default();
         let before = self.instructions[..end].iter().filter(|own| own.keyword == "ARG");
-        before.flat_map(|own| pairs(&own.rest)).collect()
+        before.for_each(|own| variables.set(&own.rest));
+        variables
     }
+}
+
+/// The last stage, the one it starts from, and so on back to an image.
+fn line_of_descent<'s, 'd>(stages: &'s [Stage<'d>]) -> Vec<&'s Stage<'d>> {
+    let mut line = Vec::new();
+    let mut next = stages.len().checked_sub(1);
+    while let Some(at) = next {
+        let base = stages[at].base.to_ascii_lowercase();
+        line.push(&stages[at]);
+        next = stages[..at]
+            .iter()
+            .rposition(|earlier| earlier.name.as_ref() == Some(&base));
+    }
+    line
 }
 
 impl Instruction {
@@ -207,41 +249,6 @@ fn here_document(word: &str) -> Option<String> {
     (!end.is_empty() && !end.contains('<')).then(|| end.to_owned())
 }
 
-/// `text` with `$NAME`, `${NAME}` and `${NAME:-default}` filled in where they are known.
-fn fill_in(text: &str, values: &HashMap<String, String>) -> String {
-    let mut filled = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        filled.push_str(&rest[..at]);
-        let (name, default, behind) = variable(&rest[at + 1..]);
-        match values
-            .get(name)
-            .filter(|value| !value.is_empty())
-            .map(String::as_str)
-            .or(default)
-        {
-            Some(value) => filled.push_str(value),
-            None => filled.push_str(&rest[at..rest.len() - behind.len()]),
-        }
-        rest = behind;
-    }
-    filled + rest
-}
-
-/// The name, the default and what follows, of a variable behind its `$`.
-fn variable(text: &str) -> (&str, Option<&str>, &str) {
-    if let Some((inside, behind)) = text.strip_prefix('{').and_then(|text| text.split_once('}')) {
-        let (name, default) = inside
-            .split_once(":-")
-            .map_or((inside, None), |(name, value)| (name, Some(value)));
-        return (name, default, behind);
-    }
-    let end = text
-        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .unwrap_or(text.len());
-    (&text[..end], None, &text[end..])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,5 +324,21 @@ mod tests {
         assert_eq!(user("FROM a AS b\nUSER ada\nFROM c\n"), None);
         assert_eq!(user("FROM a AS a\n"), None);
         assert_eq!(user(""), None);
+    }
+
+    #[test]
+    fn what_is_put_off_is_read_too() {
+        let file = Dockerfile::parse("FROM a\nONBUILD RUN <<E\nx\nE\nONBUILD USER root\nUSER ada\n");
+        let runs: Vec<&str> = file.all("RUN").map(|own| own.rest.as_str()).collect();
+        assert_eq!(runs, ["<<E\nx\nE"]);
+        assert_eq!(file.user().as_deref(), Some("ada"));
+    }
+
+    #[test]
+    fn the_last_stage_is_followed_to_its_image() {
+        let image = |text: &str| Dockerfile::parse(text).final_image();
+        assert_eq!(image("FROM a:1 AS b\nFROM c:1\nFROM B\n").as_deref(), Some("a:1"));
+        assert_eq!(image("FROM a AS a\n").as_deref(), Some("a"));
+        assert_eq!(image("RUN x\n"), None);
     }
 }

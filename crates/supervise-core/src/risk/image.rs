@@ -1,5 +1,7 @@
 //! Risks of what an image is and does when it runs.
 
+use std::collections::HashSet;
+
 use super::dockerfile::{Dockerfile, Instruction};
 use super::subject::{Subject, shown, shown_list};
 use super::words::{items, pairs, words};
@@ -64,6 +66,7 @@ pub(super) fn add_url(subject: &Subject<'_>) -> Option<String> {
             .any(|scheme| word.starts_with(scheme))
     };
     let urls: Vec<String> = added(subject, "ADD")
+        .iter()
         .flat_map(|own| items(&own.rest))
         .filter(remote)
         .collect();
@@ -121,8 +124,10 @@ pub(super) fn secret_in_image(subject: &Subject<'_>) -> Option<String> {
 
 pub(super) fn start_replaced(subject: &Subject<'_>) -> Option<String> {
     let (file, live) = (subject.dockerfile.as_ref()?, subject.live.as_ref()?);
-    let last = |file: &Dockerfile, keyword: &str| file.all(keyword).last().cloned();
-    let moved = |keyword: &&&str| last(file, keyword) != last(live, keyword);
+    let last = |own: &[Instruction], keyword: &str| own.iter().rfind(|own| own.keyword == keyword).cloned();
+    let own =
+        |file: &Dockerfile, keyword: &str| (last(&file.instructions, keyword), last(&file.put_off, keyword));
+    let moved = |keyword: &&&str| own(file, keyword) != own(live, keyword);
     let keywords: Vec<&str> = ["ENTRYPOINT", "CMD", "HEALTHCHECK"]
         .iter()
         .filter(|word| moved(word))
@@ -134,19 +139,13 @@ pub(super) fn start_replaced(subject: &Subject<'_>) -> Option<String> {
     ))
 }
 
-/// The instructions of that keyword that the live file doesn't have.
-pub(super) fn added<'s>(subject: &'s Subject<'_>, keyword: &'s str) -> impl Iterator<Item = &'s Instruction> {
-    let is_new = |own: &&Instruction| {
-        subject
-            .live
-            .as_ref()
-            .is_none_or(|live| !live.instructions.contains(own))
-    };
-    subject
-        .dockerfile
-        .iter()
-        .flat_map(move |file| file.all(keyword))
-        .filter(is_new)
+/// The instructions of that keyword that the live file doesn't have, variables filled in: another value makes
+/// another instruction.
+pub(super) fn added(subject: &Subject<'_>, keyword: &str) -> Vec<Instruction> {
+    let filled = |file: Option<&Dockerfile>| file.map(|file| file.filled(keyword)).unwrap_or_default();
+    let old: HashSet<Instruction> = filled(subject.live.as_ref()).into_iter().collect();
+    let new = filled(subject.dockerfile.as_ref()).into_iter();
+    new.filter(|own| !old.contains(own)).collect()
 }
 
 fn new_items(subject: &Subject<'_>, keyword: &str, read: fn(&str) -> Vec<String>) -> Vec<String> {

