@@ -101,10 +101,12 @@ impl Desk<'_> {
 
     async fn show_again(&self, item: &Item) {
         let ui = self.session.ui;
-        let risks = Background::of(self.session, &item.slug).await.risks(item);
         // A configuration that can't be read has stopped the decision already, or will.
         let live = LiveFile::of(self.session, &item.slug, item.proposal.tool);
-        let preview = live.unwrap_or(LiveFile::NotConfigured).preview(&item.proposal);
+        let live = live.unwrap_or(LiveFile::NotConfigured);
+        let background = Background::of(self.session, &item.slug, &live).await;
+        let risks = background.risks(&item.proposal);
+        let preview = live.preview(&item.proposal);
         let columns = ui.wrap_columns(Stream::Talk);
         ui.say(&card::lines(item, &risks, &preview, columns));
     }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use supervise_core::{Context, Level, Proposal, Risk, Route, Routes, Slug, Tool, assess};
-use supervise_store::{AuditFilter, AuditRow, Host, Queue, StoreError};
+use supervise_core::{Component, Context, Level, Past, Proposal, Risk, Route, Routes, Slug, Tool, assess};
+use supervise_store::{AuditFilter, AuditOrder, AuditRow, Host, Queue, StoreError};
 
-use crate::apply::LiveFile;
-use crate::inbox::Item;
+use crate::apply::{FileKind, LiveFile};
 use crate::session::Session;
 use crate::ui::Paint;
 use crate::visit::{VisitError, within};
@@ -14,53 +13,84 @@ use crate::visit::{VisitError, within};
 /// A card must not wait long for what only adds to it.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How many of a bottle's last decisions are looked up.
-const DECISIONS: usize = 50;
+const DECISIONS: u32 = 50;
 
-/// What proposals of one bottle are judged against. What isn't known counts as nothing there, which errs
-/// on the side of a risk.
+/// What a proposal is judged against. What isn't known counts as nothing there, which errs on the side of a risk.
 #[derive(Debug, Default)]
 pub(crate) struct Background {
     /// The live routes and the live Dockerfile.
-    pub(crate) routes: Option<Routes>,
+    routes: Option<Routes>,
     pub(crate) dockerfile: Option<String>,
+    earlier: Earlier,
+}
+
+/// What earlier decisions in a bottle tell.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Earlier {
     refused_hosts: Vec<String>,
     token_refs: Vec<String>,
+    past: Past,
 }
 
 impl Background {
-    /// The live files, and what earlier decisions in the bottle tell. Risks are advice, so what can't be
-    /// looked up is left out.
-    pub(crate) async fn of(session: &Session<'_>, slug: &Slug) -> Background {
-        let decided = within(PATIENCE, decided_before(session, slug)).await;
-        let decided = decided.unwrap_or_else(|_: VisitError| Background::default());
-        let live = Background::live(session, slug);
+    /// The live file as it was read for the proposal's change, so that what is judged is what is shown, and what
+    /// earlier decisions in the bottle tell.
+    pub(crate) async fn of(session: &Session<'_>, slug: &Slug, live: &LiveFile) -> Background {
+        Background::judging(live).beside(Earlier::read(session, slug).await)
+    }
+
+    /// The live file alone.
+    pub(crate) fn judging(live: &LiveFile) -> Background {
+        let text = live.text();
         Background {
-            routes: live.routes,
-            dockerfile: live.dockerfile,
-            ..decided
+            routes: text
+                .filter(|_| live.is_of(FileKind::Routes))
+                .and_then(|text| Routes::parse(text).ok()),
+            dockerfile: text
+                .filter(|_| live.is_of(FileKind::Dockerfile))
+                .map(str::to_owned),
+            ..Background::default()
         }
+    }
+
+    /// The same with what earlier decisions tell.
+    pub(crate) fn beside(self, earlier: Earlier) -> Background {
+        Background { earlier, ..self }
     }
 
     /// The live files alone: quick enough for a list over every bottle.
     pub(crate) fn live(session: &Session<'_>, slug: &Slug) -> Background {
         let live = |tool| LiveFile::of(session, slug, tool).unwrap_or(LiveFile::NotConfigured);
-        let routes = live(Tool::EgressAllow);
         Background {
-            routes: routes.text().and_then(|text| Routes::parse(text).ok()),
-            dockerfile: live(Tool::CapabilityBlock).text().map(str::to_owned),
-            ..Background::default()
+            dockerfile: Background::judging(&live(Tool::CapabilityBlock)).dockerfile,
+            ..Background::judging(&live(Tool::EgressAllow))
         }
     }
 
-    /// Every risk of `item`, the worst first.
-    pub(crate) fn risks(&self, item: &Item) -> Vec<Risk> {
+    /// Every risk of `proposal`, the worst first.
+    pub(crate) fn risks(&self, proposal: &Proposal) -> Vec<Risk> {
         let context = Context {
             routes: self.routes.as_ref(),
             dockerfile: self.dockerfile.as_deref(),
-            refused_hosts: &self.refused_hosts,
-            known_token_refs: &self.token_refs,
+            refused_hosts: &self.earlier.refused_hosts,
+            known_token_refs: &self.earlier.token_refs,
+            past: self.earlier.past,
         };
-        assess(&item.proposal, &context)
+        assess(proposal, &context)
+    }
+}
+
+impl Earlier {
+    /// Risks are advice, so a card doesn't wait for them; what could not be looked up stands on it.
+    pub(crate) async fn read(session: &Session<'_>, slug: &Slug) -> Earlier {
+        Earlier::known(within(PATIENCE, decided_before(session, slug)).await)
+    }
+
+    fn known(looked_up: Result<Earlier, VisitError>) -> Earlier {
+        looked_up.unwrap_or_else(|_| Earlier {
+            past: Past::Unknown,
+            ..Earlier::default()
+        })
     }
 
     fn learn(&mut self, proposal: &Proposal, action: &str) {
@@ -91,26 +121,29 @@ pub(crate) fn paint(level: Level) -> Paint {
     }
 }
 
-async fn decided_before(session: &Session<'_>, slug: &Slug) -> Result<Background, StoreError> {
-    let mut background = Background::default();
+async fn decided_before(session: &Session<'_>, slug: &Slug) -> Result<Earlier, StoreError> {
+    let mut earlier = Earlier::default();
     let Some(host) = Host::open_read_only(&session.root).await? else {
-        return Ok(background);
+        return Ok(earlier);
     };
     let filter = AuditFilter {
         slug: Some(slug.to_string()),
-        component: Tool::EgressAllow
-            .component()
-            .map(|component| component.name().to_owned()),
+        component: Some(Component::Egress.name().to_owned()),
+        order: AuditOrder::NewestFirst,
+        limit: DECISIONS,
         ..AuditFilter::default()
     };
     let rows = host.audit_page(&filter).await?;
+    if rows.is_empty() {
+        return Ok(earlier);
+    }
     let queue = Queue::open_read_only(&session.root.queue_dir(slug), slug).await?;
-    for row in rows.iter().rev().take(DECISIONS) {
+    for row in &rows {
         if let Some(proposal) = audited(&queue, row).await? {
-            background.learn(&proposal, &row.entry.operator_action);
+            earlier.learn(&proposal, &row.entry.operator_action);
         }
     }
-    Ok(background)
+    Ok(earlier)
 }
 
 /// The proposal of an audit entry. The queue's word alone doesn't count: the sidecar can write it, so the row
@@ -126,4 +159,38 @@ async fn audited(queue: &Queue, row: &AuditRow) -> Result<Option<Proposal>, Stor
         .map(|found| found.listed.proposal);
     let mut matching = found.filter(|proposal| proposal.digest().to_string() == *digest);
     Ok(matching.next())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn codes(background: &Background, payload: &str) -> Vec<&'static str> {
+        let proposal = Proposal::new(&"dev".parse().unwrap(), Tool::EgressAllow, payload, "why");
+        let risks = background.risks(&proposal);
+        risks.iter().map(|risk| risk.code).collect()
+    }
+
+    #[test]
+    fn what_was_read_for_the_change_is_what_is_judged() {
+        let limited = "routes:\n  - host: a.example\n    path_allowlist: [/x/]\n";
+        let live = LiveFile::Found {
+            kind: FileKind::Routes,
+            path: PathBuf::from("/nowhere/routes.yaml"),
+            text: Some(limited.to_owned()),
+        };
+        let found = codes(&Background::judging(&live), "{\"host\": \"a.example\"}");
+        assert!(found.contains(&"opens-limited"), "{found:?}");
+    }
+
+    #[test]
+    fn a_past_that_is_late_is_said() {
+        let late = Earlier::known(Err(VisitError::Late(500)));
+        let background = Background::default().beside(late);
+        assert!(codes(&background, "{\"host\": \"a.example\"}").contains(&"past-unknown"));
+        let known = Background::default().beside(Earlier::known(Ok(Earlier::default())));
+        assert!(!codes(&known, "{\"host\": \"a.example\"}").contains(&"past-unknown"));
+    }
 }

@@ -56,7 +56,7 @@ pub use paths::{AGENT_DOCKERFILE, Plan, QUEUE_DB_FILENAME, QUEUE_DIR_IN_CONTAINE
 pub use proposal::Proposal;
 pub use response::{Response, Status};
 #[cfg(feature = "operator")]
-pub use risk::{Context, Level, Risk, assess, risk_codes, unicode_form};
+pub use risk::{Context, Level, Past, Risk, assess, risk_codes, unicode_form};
 pub use route::{Auth, AuthScheme, MAX_PATH_PREFIXES, Route, RouteError};
 #[cfg(feature = "operator")]
 pub use routes::{

@@ -59,6 +59,18 @@ pub struct Context<'a> {
     pub refused_hosts: &'a [String],
     /// Credentials that routes have used before, besides those of the live routes.
     pub known_token_refs: &'a [String],
+    /// Whether the last two are all there is to know.
+    pub past: Past,
+}
+
+/// Whether earlier decisions were looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Past {
+    /// They were, or nobody meant to.
+    #[default]
+    Known,
+    /// They could not be read, or not in time.
+    Unknown,
 }
 
 /// Every risk of `proposal`, the worst first.

@@ -73,6 +73,11 @@ impl LiveFile {
         }
     }
 
+    /// Whether it is a file of that kind.
+    pub(crate) fn is_of(&self, wanted: FileKind) -> bool {
+        matches!(self, LiveFile::Found { kind, .. } if *kind == wanted)
+    }
+
     /// What approving `proposal` would come to.
     pub(crate) fn preview(&self, proposal: &Proposal) -> Preview {
         let (label, asked) = (proposal.tool.diff_label(), proposal.proposed_file.as_str());

@@ -154,7 +154,7 @@ async fn decide(session: &Session<'_>, item: &Item) -> Result<(), CliError> {
     if session.operator == Operator::AtTerminal {
         return review::take(session, item, None).await.map(|_| ());
     }
-    let risks = Background::default().risks(item);
+    let risks = Background::default().risks(&item.proposal);
     let preview = LiveFile::NotConfigured.preview(&item.proposal);
     session.ui.data(&card::lines(
         item,

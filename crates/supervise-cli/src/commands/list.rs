@@ -71,7 +71,7 @@ fn judged<'a>(session: &Session<'_>, items: &'a [Item]) -> Vec<(&'a Item, Vec<Ri
         let background = backgrounds
             .entry(&item.slug)
             .or_insert_with(|| Background::live(session, &item.slug));
-        (item, background.risks(item))
+        (item, background.risks(&item.proposal))
     };
     items.iter().map(&mut judge).collect()
 }

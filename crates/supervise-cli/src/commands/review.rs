@@ -162,9 +162,9 @@ pub(crate) async fn take(
     item: &Item,
     sticky: Option<Sticky>,
 ) -> Result<Step, CliError> {
-    let background = Background::of(session, &item.slug).await;
     let live = LiveFile::of(session, &item.slug, item.proposal.tool)?;
-    let (risks, preview) = (background.risks(item), live.preview(&item.proposal));
+    let background = Background::of(session, &item.slug, &live).await;
+    let (risks, preview) = (background.risks(&item.proposal), live.preview(&item.proposal));
     let card = |columns| card::lines(item, &risks, &preview, columns);
     loop {
         match pager::say(session, card).await? {
@@ -226,7 +226,7 @@ async fn dares(
         Verdict::Approve => {}
         Verdict::Modify { final_file } => wanted.proposal.proposed_file.clone_from(final_file),
     }
-    if worst(&background.risks(&wanted)) != Some(Level::Danger) {
+    if worst(&background.risks(&wanted.proposal)) != Some(Level::Danger) {
         return Ok(true);
     }
     let code: String = item.digest.short().chars().take(CODE_DIGITS).collect();

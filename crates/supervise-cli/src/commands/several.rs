@@ -14,7 +14,7 @@ use crate::inbox::{self, Item};
 use crate::prompt::{self, YesOrNo};
 use crate::recover;
 use crate::report;
-use crate::risks::{Background, worst};
+use crate::risks::{Background, Earlier, worst};
 use crate::session::{Consent, Session};
 use crate::signals::interrupted;
 use crate::ui::{Line, Paint, Stream, line};
@@ -169,9 +169,8 @@ async fn list(session: &Session<'_>, dangers: Dangers) -> Result<Vec<Listed>, Cl
     }
     let mut inbox = inbox::read(session).await?;
     recover::settle(session, &mut inbox).await?;
-    // Before the files are judged: what moves from here on was not judged.
     let live = live(session, &inbox.items)?;
-    let judged = judged(session, &inbox.items).await;
+    let judged = judged(session, &inbox.items, &live).await;
     let ui = session.ui;
     let columns = ui.wrap_columns(Stream::Talk).unwrap_or(ui.out_columns());
     ui.say(&human(&judged, columns));
@@ -188,37 +187,42 @@ struct Listed {
     live: Digest,
 }
 
-fn live(session: &Session<'_>, items: &[Item]) -> Result<Vec<Digest>, CliError> {
-    let live = |item: &Item| Ok(LiveFile::of(session, &item.slug, item.proposal.tool)?.digest());
+/// Each item's live file, read once: what moves from here on was neither judged nor is it changed.
+fn live(session: &Session<'_>, items: &[Item]) -> Result<Vec<LiveFile>, CliError> {
+    let live = |item: &Item| LiveFile::of(session, &item.slug, item.proposal.tool);
     items.iter().map(live).collect()
 }
 
 /// Each item with its risks, judged against its bottle's past.
-async fn judged<'a>(session: &Session<'_>, items: &'a [Item]) -> Vec<(&'a Item, Vec<Risk>)> {
-    let mut backgrounds = BTreeMap::new();
+async fn judged<'a>(
+    session: &Session<'_>,
+    items: &'a [Item],
+    live: &[LiveFile],
+) -> Vec<(&'a Item, Vec<Risk>)> {
+    let mut past = BTreeMap::new();
     for slug in &session.scope {
-        backgrounds.insert(slug, Background::of(session, slug).await);
+        past.insert(slug, Earlier::read(session, slug).await);
     }
-    let nothing = Background::default();
-    let judge = |item: &'a Item| {
-        let background = backgrounds.get(&item.slug).unwrap_or(&nothing);
-        (item, background.risks(item))
+    let judge = |(item, live): (&'a Item, &LiveFile)| {
+        let earlier = past.get(&item.slug).cloned().unwrap_or_default();
+        let background = Background::judging(live).beside(earlier);
+        (item, background.risks(&item.proposal))
     };
-    items.iter().map(judge).collect()
+    items.iter().zip(live).map(judge).collect()
 }
 
 /// Leaves out what carries a danger, if that isn't meant, and says so.
 fn meant(
     session: &Session<'_>,
     judged: Vec<(&Item, Vec<Risk>)>,
-    live: Vec<Digest>,
+    live: Vec<LiveFile>,
     dangers: Dangers,
 ) -> Vec<Listed> {
     let all = judged.len();
     let is_meant = |risks: &[Risk]| dangers == Dangers::Include || worst(risks) != Some(Level::Danger);
-    let listed = |((item, _), live): ((&Item, Vec<Risk>), Digest)| Listed {
+    let listed = |((item, _), live): ((&Item, Vec<Risk>), LiveFile)| Listed {
         item: item.clone(),
-        live,
+        live: live.digest(),
     };
     let meant: Vec<Listed> = judged
         .into_iter()

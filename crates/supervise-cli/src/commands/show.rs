@@ -35,8 +35,9 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
     let mut desk = Desk::open(session).await?;
     let Target { item, state } = desk.find(&id).await?;
     let ui = session.ui;
-    let risks = Background::of(session, &item.slug).await.risks(&item);
     let live = LiveFile::of(session, &item.slug, item.proposal.tool)?;
+    let background = Background::of(session, &item.slug, &live).await;
+    let risks = background.risks(&item.proposal);
     let preview = live.preview(&item.proposal);
     match session.format {
         Format::Json => ui.json(&ShownObject::new(&item, &risks, &preview))?,

@@ -147,7 +147,7 @@ mod tests {
         let preview = LiveFile::NotConfigured.preview(&item.proposal);
         let card = lines(
             &item,
-            &risks::Background::default().risks(&item),
+            &risks::Background::default().risks(&item.proposal),
             &preview,
             Some(40),
         );

@@ -88,7 +88,7 @@ fn card_of(item: &Item, live: &LiveFile, columns: Option<usize>) -> Vec<Line> {
     background.dockerfile = live.text().map(str::to_owned);
     card::lines(
         item,
-        &background.risks(item),
+        &background.risks(&item.proposal),
         &live.preview(&item.proposal),
         columns,
     )
@@ -124,7 +124,7 @@ fn everything(text: &str, columns: usize) -> Vec<Line> {
         let item = item(tool, text);
         lines.extend(card_of(&item, &LiveFile::NotConfigured, Some(columns)));
         lines.extend(card_of(&item, &live, Some(columns)));
-        let risks = worst(&Background::default().risks(&item));
+        let risks = worst(&Background::default().risks(&item.proposal));
         lines.extend(list::rows(&[(&item, risks)], columns, OffsetDateTime::UNIX_EPOCH));
         lines.extend(delta(&item.proposal, "FROM x\n", Some(columns)));
     }

@@ -15,7 +15,7 @@ const fn check(code: &'static str, level: Level, find: fn(&Subject<'_>) -> Optio
     Check { code, level, find }
 }
 
-pub(super) static CHECKS: [Check; 40] = [
+pub(super) static CHECKS: [Check; 41] = [
     // The payload of a route.
     check("not-a-route", Danger, route::not_a_route),
     check("outside-the-rules", Danger, route::outside_the_rules),
@@ -30,6 +30,7 @@ pub(super) static CHECKS: [Check; 40] = [
     check("borrowed-name", Warn, look_alike::borrowed_name),
     check("public-suffix", Danger, host::public_suffix),
     check("refused-before", Warn, host::refused_before),
+    check("past-unknown", Warn, host::past_unknown),
     // Its credential.
     check("credential-new-host", Danger, route::credential_new_host),
     check("credential-more-paths", Warn, route::credential_more_paths),

@@ -2,8 +2,8 @@
 
 use unicode_security::{MixedScript, confusable_detection::skeleton};
 
-use super::address;
 use super::subject::{Subject, shown};
+use super::{Past, address};
 use crate::host::{HostError, normalize_host};
 
 pub(super) fn ip_address(subject: &Subject<'_>) -> Option<String> {
@@ -88,6 +88,12 @@ pub(super) fn refused_before(subject: &Subject<'_>) -> Option<String> {
         .iter()
         .any(|host| spelling(host) == asked);
     refused.then(|| format!("{} has been refused before", ask.shown()))
+}
+
+/// Said of what only earlier decisions could tell.
+pub(super) fn past_unknown(subject: &Subject<'_>) -> Option<String> {
+    let unknown = subject.ask.is_some() && subject.context.past == Past::Unknown;
+    unknown.then(|| "what was decided before in this bottle could not be looked up in time".to_owned())
 }
 
 /// The form with its own letters of a host with an A-label, as a browser might show it; `None` for any other. It is

@@ -1,6 +1,6 @@
 //! A proposal and what it is judged against.
 
-use supervise_core::{Auth, AuthScheme, Context, Proposal, Risk, Route, Routes, Tool, assess};
+use supervise_core::{Auth, AuthScheme, Context, Past, Proposal, Risk, Route, Routes, Tool, assess};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
@@ -11,6 +11,7 @@ pub(crate) struct Case {
     dockerfile: Option<&'static str>,
     refused: Vec<String>,
     known: Vec<String>,
+    past: Past,
 }
 
 impl Case {
@@ -58,6 +59,7 @@ impl Case {
             dockerfile: None,
             refused: Vec::new(),
             known: Vec::new(),
+            past: Past::Known,
         }
     }
 
@@ -95,6 +97,14 @@ impl Case {
         }
     }
 
+    /// With a past that was not looked up.
+    pub(crate) fn past_unknown(self) -> Self {
+        Case {
+            past: Past::Unknown,
+            ..self
+        }
+    }
+
     pub(crate) fn risks(&self) -> Vec<Risk> {
         let routes = Routes::parse(&self.routes).unwrap();
         let context = Context {
@@ -102,6 +112,7 @@ impl Case {
             dockerfile: self.dockerfile,
             refused_hosts: &self.refused,
             known_token_refs: &self.known,
+            past: self.past,
         };
         let slug = "dev".parse().unwrap();
         assess(

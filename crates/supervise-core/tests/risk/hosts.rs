@@ -1,5 +1,7 @@
 //! Hosts, the look-alike and public-suffix risks on names that exist.
 
+use supervise_core::Tool;
+
 use super::{Case, Pair};
 
 /// Hosts that development really needs.
@@ -98,6 +100,11 @@ pub(crate) fn pairs() -> Vec<Pair> {
             host("gitlab.com").allowed(&["github.com"]),
         ),
         ("public-suffix", host("github.io"), host("ada.github.io")),
+        (
+            "past-unknown",
+            Case::ask("a.example", &["/x/"]).past_unknown(),
+            Case::of(Tool::CapabilityBlock, "FROM a:1\n").past_unknown(),
+        ),
         (
             "refused-before",
             host("a.example").refused("A.Example."),
