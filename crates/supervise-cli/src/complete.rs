@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, Command, CommandFactory as _};
 use supervise_core::{SafeLine, Slug};
-use supervise_store::{Bottle, Queue, bottles};
+use supervise_store::{Bottle, Place, Queue, bottles};
 
 use crate::arguments::{Arguments, Globals};
 use crate::environment::Environment;
 use crate::error::{CliError, Exit};
-use crate::inbox::{self, Item, Place};
+use crate::inbox::{self, Item};
 use crate::notify::subject;
 use crate::session::Session;
 use crate::ui::{ColorChoice, Line, Ui, line};
@@ -171,7 +171,7 @@ fn positional(verb: &Command, position: usize) -> Option<Wanted> {
 async fn pending(session: &Session<'_>) -> Result<Vec<Item>, CliError> {
     let (places, _) = inbox::places_now(session)?;
     let read = |place: Place| async move {
-        let page = within(PATIENCE, Queue::page_of(&place.dir, &place.slug)).await;
+        let page = within(PATIENCE, Queue::page_at(&place)).await;
         let listed = page.map(|page| page.proposals).unwrap_or_default();
         listed
             .into_iter()

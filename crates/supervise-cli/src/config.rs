@@ -2,6 +2,8 @@
 
 mod read;
 
+pub(crate) use read::{own_text, parse_toml};
+
 use std::path::PathBuf;
 
 use serde::de::Error as _;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use supervise_core::{Digest, SafeLine, Slug};
-use supervise_store::{Found, Host, Queue, State, StoreError};
+use supervise_store::{Found, Host, Place, Queue, State, StoreError};
 
 use crate::error::{CliError, Kind};
 use crate::id::IdArgument;
-use crate::inbox::{Item, Place, places};
+use crate::inbox::{Item, places};
 use crate::session::Session;
 use crate::ui::{Line, line};
 use crate::visit::{VisitError, visit_all, within};
@@ -110,7 +110,7 @@ impl<'a> Desk<'a> {
         if let Some(queue) = self.writers.get(slug) {
             return Ok(queue.clone());
         }
-        let queue = Queue::open(&self.session.root.queue_dir(slug), slug).await?;
+        let queue = Queue::open_at(&self.session.place(slug)?).await?;
         if let Some(warning) = queue.mount_warning() {
             self.session.ui.warn(line![slug, ": ", SafeLine::new(&warning)]);
         }
@@ -140,7 +140,7 @@ impl<'a> Desk<'a> {
 }
 
 async fn open_reader(place: Place) -> (Slug, Result<Queue, VisitError>) {
-    let opened = within(PATIENCE, Queue::open_read_only(&place.dir, &place.slug)).await;
+    let opened = within(PATIENCE, Queue::read_at(&place)).await;
     (place.slug, opened)
 }
 

@@ -80,7 +80,7 @@ impl RoutesEdit {
 /// What a crash left comes first. A bottle whose agent never ran has no queue, and so no decisions.
 async fn settle(session: &Session<'_>, host: &Host, lock: &BottleLock) -> Result<(), DecisionError> {
     let slug = lock.slug();
-    match Queue::open(&session.root.queue_dir(slug), slug).await {
+    match Queue::open_at(&session.place(slug)?).await {
         Ok(queue) => recover(session, host, lock, &queue).await,
         Err(StoreError::Missing { .. }) => recover_edits(session, host, lock).await,
         Err(error) => Err(error.into()),

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 const ROOT: &str = "SUPERVISE_ROOT";
 /// The queue directory that `submit` uses when neither `--bottle` nor `--queue-dir` names one.
 const QUEUE_DIR: &str = "SUPERVISE_QUEUE_DIR";
+/// The kind of the queue in that directory, where its marker doesn't say so.
+const QUEUE_URL: &str = "SUPERVISE_QUEUE_URL";
 /// The bottle whose queue that directory is, where its name doesn't say so.
 const BOTTLE_SLUG: &str = "SUPERVISE_BOTTLE_SLUG";
 
@@ -16,6 +18,7 @@ pub(crate) struct Environment {
     pub(crate) root: Option<PathBuf>,
     pub(crate) home: Option<PathBuf>,
     pub(crate) queue_dir: Option<PathBuf>,
+    pub(crate) queue_url: Option<String>,
     pub(crate) bottle_slug: Option<String>,
     pub(crate) editor: Option<String>,
     pub(crate) no_color: Option<OsString>,
@@ -32,6 +35,7 @@ impl Environment {
             root: set(ROOT).map(PathBuf::from),
             home: set("HOME").map(PathBuf::from),
             queue_dir: set(QUEUE_DIR).map(PathBuf::from),
+            queue_url: text(QUEUE_URL).map(|url| url.trim().to_owned()),
             bottle_slug: text(BOTTLE_SLUG).map(|slug| slug.trim().to_owned()),
             editor: text("VISUAL").or_else(|| text("EDITOR")),
             no_color: set("NO_COLOR"),

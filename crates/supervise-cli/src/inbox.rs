@@ -1,10 +1,9 @@
 //! One inbox over all bottles: every queue read at once, none able to hold up or hide the others.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use supervise_core::{Digest, Proposal, SafeLine, Slug};
-use supervise_store::{Bottle, Listed, Page, Queue, StoreError, bottles};
+use supervise_store::{Bottle, Listed, Page, Place, Queue, StoreError, bottles};
 
 use crate::error::CliError;
 use crate::session::Session;
@@ -13,13 +12,6 @@ use crate::visit::{VisitError, visit_all, within};
 
 /// What a bottle that can't be read may cost the others.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
-
-/// A bottle's queue on the disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) slug: Slug,
-    pub(crate) dir: PathBuf,
-}
 
 /// A pending proposal, read once; its digest is what decisions are bound to.
 #[derive(Debug, Clone)]
@@ -66,11 +58,14 @@ pub(crate) fn places(session: &Session<'_>) -> Result<(Vec<Place>, Vec<Line>), C
 
 /// The same, where a bottle may have gone since it was named.
 pub(crate) fn places_now(session: &Session<'_>) -> Result<(Vec<Place>, Vec<Line>), CliError> {
+    let queues = session.queues()?;
     let mut found = Vec::new();
     let mut troubles = Vec::new();
     for bottle in bottles(&session.root)? {
         match bottle {
-            Bottle::Queue(slug, dir) if in_scope(session, slug.as_str()) => found.push(Place { slug, dir }),
+            Bottle::Queue(slug, _) if in_scope(session, slug.as_str()) => {
+                found.push(queues.place(&session.root, &slug));
+            }
             Bottle::Unusable { name, why } if in_scope(session, &name) => {
                 troubles.push(line![SafeLine::new(&name), ": ", SafeLine::new(&why)]);
             }
@@ -116,7 +111,7 @@ pub(crate) async fn read(session: &Session<'_>) -> Result<Inbox, CliError> {
 
 /// Reads one bottle, as [`read`] does all.
 pub(crate) async fn page(place: &Place) -> Result<Page, VisitError> {
-    within(PATIENCE, Queue::page_of(&place.dir, &place.slug)).await
+    within(PATIENCE, Queue::page_at(place)).await
 }
 
 impl Inbox {

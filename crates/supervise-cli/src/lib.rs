@@ -34,6 +34,7 @@ mod notify;
 mod operator;
 mod pager;
 mod prompt;
+mod queues;
 mod recover;
 mod render;
 mod report;

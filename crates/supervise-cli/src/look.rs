@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use supervise_core::{SafeLine, Slug, Status};
-use supervise_store::{Queue, State};
+use supervise_store::{Place, Queue, State};
 
 use crate::error::CliError;
-use crate::inbox::{self, Item, Place};
+use crate::inbox::{self, Item};
 use crate::session::Session;
 use crate::ui::{Line, line};
 use crate::visit::{VisitError, visit_all, within};
@@ -177,8 +177,10 @@ async fn ends(session: &Session<'_>, slug: &Slug, left: Vec<Item>) -> Vec<Change
     if left.is_empty() {
         return Vec::new();
     }
-    let dir = session.root.queue_dir(slug);
-    let Ok(queue) = within(PATIENCE, Queue::open_read_only(&dir, slug)).await else {
+    let Ok(place) = session.place(slug) else {
+        return Vec::new();
+    };
+    let Ok(queue) = within(PATIENCE, Queue::read_at(&place)).await else {
         return Vec::new();
     };
     let mut changes = Vec::new();

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use supervise_core::SafeLine;
-use supervise_store::{BottleLock, DecisionError, Host, Queue, RecoveredAs, StoreError, Unfinished};
+use supervise_store::{BottleLock, DecisionError, Host, Place, Queue, RecoveredAs, StoreError, Unfinished};
 
 use crate::apply::{
     Effect, Failed, FileChange, FileKind, Rolled, Target, TargetError, has_route, put_in_force, roll_back,
     run_again,
 };
 use crate::error::CliError;
-use crate::inbox::{self, Inbox, Place};
+use crate::inbox::{self, Inbox};
 use crate::session::Session;
 use crate::ui::line;
 
@@ -50,10 +50,8 @@ async fn interrupted(session: &Session<'_>, inbox: &Inbox) -> Vec<Place> {
     let mut places = inbox.claimed.clone();
     for slug in interrupted_on_host(session).await {
         if !places.iter().any(|place| place.slug == slug) && in_scope(session, &slug) {
-            places.push(Place {
-                dir: session.root.queue_dir(&slug),
-                slug,
-            });
+            // A list that can't be read was complained of by whoever read the inbox.
+            places.extend(session.place(&slug).ok());
         }
     }
     places
@@ -83,7 +81,7 @@ async fn settle_bottle(session: &Session<'_>, place: &Place) -> Result<Settled, 
     let Some(lock) = host.bottle_try_lock(&place.slug)? else {
         return Ok(Settled::Busy);
     };
-    match Queue::open(&place.dir, &place.slug).await {
+    match Queue::open_at(place).await {
         Ok(queue) => recover(session, &host, &lock, &queue).await?,
         // Routes can be edited where no agent has been yet.
         Err(StoreError::Missing { .. }) => recover_edits(session, &host, &lock).await?,

@@ -137,7 +137,7 @@ async fn decided_before(session: &Session<'_>, slug: &Slug) -> Result<Earlier, S
     if rows.is_empty() {
         return Ok(earlier);
     }
-    let queue = Queue::open_read_only(&session.root.queue_dir(slug), slug).await?;
+    let queue = Queue::read_at(&session.place(slug)?).await?;
     for row in &rows {
         if let Some(proposal) = audited(&queue, row).await? {
             earlier.learn(&proposal, &row.entry.operator_action);

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use supervise_core::{Root, Slug};
+use supervise_store::{Place, StoreError};
 
 use crate::arguments::Globals;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::{CliError, Kind};
+use crate::queues::Queues;
 use crate::signals::Stops;
 use crate::ui::{Printable, Ui, line};
 
@@ -47,6 +49,7 @@ pub(crate) struct Session<'a> {
     pub(crate) consent: Consent,
     pub(crate) environment: Environment,
     config: OnceCell<Config>,
+    queues: OnceCell<Queues>,
     stops: OnceCell<Stops>,
 }
 
@@ -72,6 +75,7 @@ impl<'a> Session<'a> {
             },
             environment,
             config: OnceCell::new(),
+            queues: OnceCell::new(),
             stops: OnceCell::new(),
         })
     }
@@ -91,6 +95,7 @@ impl<'a> Session<'a> {
                 ..Environment::default()
             },
             config: OnceCell::new(),
+            queues: OnceCell::new(),
             stops: OnceCell::new(),
         }
     }
@@ -102,6 +107,26 @@ impl<'a> Session<'a> {
         }
         let config = Config::load(&self.root)?;
         Ok(self.config.get_or_init(|| config))
+    }
+
+    /// Which bottle has which kind of queue, read when it is first needed.
+    pub(crate) fn queues(&self) -> Result<&Queues, CliError> {
+        if let Some(queues) = self.queues.get() {
+            return Ok(queues);
+        }
+        let queues = Queues::load(&self.root)?;
+        Ok(self.queues.get_or_init(|| queues))
+    }
+
+    /// Where a bottle's queue is. While the list of them can't be read, no queue is taken for another kind.
+    pub(crate) fn place(&self, slug: &Slug) -> Result<Place, StoreError> {
+        match self.queues() {
+            Ok(queues) => Ok(queues.place(&self.root, slug)),
+            Err(error) => Err(StoreError::Refused {
+                path: self.root.queues_file(),
+                what: error.explanation().plain(),
+            }),
+        }
     }
 
     /// Signals, which are only counted from the first call on: a decision that has begun is brought to an end.

@@ -3,13 +3,12 @@
 use std::future::Future;
 use std::time::Duration;
 
-use supervise_store::StoreError;
+use supervise_store::{Place, StoreError};
 use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::error::CliError;
-use crate::inbox::Place;
 
 /// A bottle's patience runs while it is visited, so only a few may share the processor.
 const AT_ONCE: usize = 8;
@@ -76,7 +75,9 @@ mod tests {
         let places = vec![
             Place {
                 slug,
-                dir: "/".into()
+                dir: "/".into(),
+                backend: supervise_store::Backend::Sqlite,
+                history: "/".into(),
             };
             50
         ];

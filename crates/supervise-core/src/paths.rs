@@ -44,6 +44,16 @@ impl Root {
         self.queues_dir().join(slug)
     }
 
+    /// Where the host keeps a bottle's history that shares no database with its host.
+    pub fn history_dir(&self, slug: &Slug) -> PathBuf {
+        self.0.join("history").join(slug)
+    }
+
+    /// Which bottle has which kind of queue.
+    pub fn queues_file(&self) -> PathBuf {
+        self.0.join("queues.toml")
+    }
+
     /// A bottle's queue database.
     pub fn queue_db(&self, slug: &Slug) -> PathBuf {
         self.queue_dir(slug).join(QUEUE_DB_FILENAME)

@@ -1,18 +1,18 @@
 //! Settings: read once from the environment, through a lookup that tests can replace.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use supervise_core::{QUEUE_DIR_IN_CONTAINER, SafeLine, Slug};
-use supervise_store::Limits;
+use supervise_store::{Limits, QueueUrl};
 use thiserror::Error;
 
 use crate::exchange::Form;
 use crate::routes::ProxyUrl;
 use crate::settings::{
     ALLOWED_HOSTS, BIND, BOTTLE_SLUG, DEBUG, EGRESS_PROXY_URL, MAX_CONNECTIONS, MAX_PENDING, MAX_PER_MINUTE,
-    MAX_QUEUE_BYTES, METRICS, PORT, QUEUE_DIR, RESPONSE_TIMEOUT,
+    MAX_QUEUE_BYTES, METRICS, PORT, QUEUE_DIR, QUEUE_URL, RESPONSE_TIMEOUT,
 };
 
 const DEFAULT_BIND: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -29,6 +29,8 @@ pub struct Config {
     pub bottle: Slug,
     /// The queue's directory.
     pub queue_dir: PathBuf,
+    /// The kind of the queue and its directory; `None`: as `queue_dir` is marked.
+    pub queue_url: Option<QueueUrl>,
     /// The address to listen on.
     pub bind: IpAddr,
     /// The port to listen on.
@@ -80,6 +82,7 @@ impl Config {
         Config {
             bottle,
             queue_dir: queue_dir.into(),
+            queue_url: None,
             bind: DEFAULT_BIND,
             port: DEFAULT_PORT,
             response_timeout: None,
@@ -107,6 +110,7 @@ impl Config {
             bottle,
             queue_dir.unwrap_or_else(|| QUEUE_DIR_IN_CONTAINER.to_owned()),
         );
+        config.queue_url = environment.queue_url(QUEUE_URL, &config.queue_dir)?;
         (config.bind, config.port) = environment.address()?;
         config.read_limits(&environment)?;
         config.response_timeout = environment.seconds(RESPONSE_TIMEOUT)?;
@@ -178,6 +182,15 @@ impl<L: Fn(&str) -> Option<String>> Environment<L> {
             return Ok(None);
         };
         text.parse().map(Some).map_err(|_| bad(name, &text, expected))
+    }
+
+    fn queue_url(&self, name: &'static str, dir: &Path) -> Result<Option<QueueUrl>, ConfigError> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let expected = "use sqlite: or files:, a directory may follow";
+        let url = QueueUrl::read(&text, dir).map_err(|_| bad(name, &text, expected))?;
+        Ok(Some(url))
     }
 
     fn address(&self) -> Result<(IpAddr, u16), ConfigError> {
@@ -286,6 +299,8 @@ mod tests {
         assert!(read(&[(BOTTLE_SLUG, " ")]).is_err());
         assert!(read(&[(BOTTLE_SLUG, "../x")]).is_err());
         let table = [
+            (QUEUE_URL, "redis:"),
+            (QUEUE_URL, "files"),
             (PORT, "65536"),
             (PORT, "http"),
             (PORT, "-1"),

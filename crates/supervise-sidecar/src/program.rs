@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use supervise_core::SafeLine;
-use supervise_store::Queue;
+use supervise_store::{Queue, QueueUrl, StoreError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -54,7 +54,11 @@ fn run_server(environment: impl Fn(&str) -> Option<String>) -> ExitCode {
         Err(error) => return refuse(&error.to_string()),
     };
     crate::log::start();
-    match start(config) {
+    let url = match queue_url(&config) {
+        Ok(url) => url,
+        Err(error) => return refuse(&SafeLine::new(&error.to_string()).to_string()),
+    };
+    match start(config, &url) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = %SafeLine::new(&error.to_string()), "can't start");
@@ -73,13 +77,21 @@ fn run_healthcheck(environment: impl Fn(&str) -> Option<String>) -> ExitCode {
     }
 }
 
-fn start(config: Config) -> Result<(), Error> {
+/// Where the queue is. What a directory is marked as is told by whoever prepared it.
+fn queue_url(config: &Config) -> Result<QueueUrl, StoreError> {
+    match &config.queue_url {
+        Some(url) => Ok(url.clone()),
+        None => QueueUrl::find(&config.queue_dir),
+    }
+}
+
+fn start(config: Config, url: &QueueUrl) -> Result<(), Error> {
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let queue = Queue::create(&config.queue_dir, &config.bottle).await?;
+        let queue = Queue::connect(url, &config.bottle).await?;
         if let Some(warning) = queue.mount_warning() {
             tracing::warn!("{}", SafeLine::new(&warning));
         }
@@ -89,7 +101,7 @@ fn start(config: Config) -> Result<(), Error> {
             Some(address) => Some(TcpListener::bind(address).await?),
             None => None,
         };
-        announce(&listener, &config)?;
+        announce(&listener, &config, url)?;
         match metrics {
             Some(metrics) => {
                 tracing::info!("metrics on http://{}/metrics", metrics.local_addr()?);
@@ -102,8 +114,8 @@ fn start(config: Config) -> Result<(), Error> {
     })
 }
 
-fn announce(listener: &TcpListener, config: &Config) -> io::Result<()> {
-    let queue = config.queue_dir.display().to_string();
+fn announce(listener: &TcpListener, config: &Config, url: &QueueUrl) -> io::Result<()> {
+    let queue = url.to_string();
     tracing::info!(
         bottle = %config.bottle,
         queue = %SafeLine::new(&queue),

@@ -8,6 +8,8 @@ use crate::routes::ProxyUrl;
 pub const BOTTLE_SLUG: &str = "SUPERVISE_BOTTLE_SLUG";
 /// The directory of the queue's database.
 pub const QUEUE_DIR: &str = "SUPERVISE_QUEUE_DIR";
+/// The kind of the queue, and where it is if not in that directory.
+pub const QUEUE_URL: &str = "SUPERVISE_QUEUE_URL";
 /// The TCP port to listen on; 0 takes a free one.
 pub const PORT: &str = "SUPERVISE_PORT";
 /// The IP address to listen on.
@@ -46,9 +48,14 @@ const fn setting(name: &'static str, default: &'static str, meaning: &'static st
     }
 }
 
-pub(crate) const SETTINGS: [Setting; 13] = [
+pub(crate) const SETTINGS: [Setting; 14] = [
     setting(BOTTLE_SLUG, "required", "the bottle this sidecar belongs to"),
     setting(QUEUE_DIR, QUEUE_DIR_IN_CONTAINER, "directory of the queue"),
+    setting(
+        QUEUE_URL,
+        "as marked",
+        "kind of queue, sqlite: or files:, a directory may follow; unset: as the directory is marked",
+    ),
     setting(PORT, "9100", "port to listen on; 0 takes a free one"),
     setting(BIND, "0.0.0.0", "IP address to listen on"),
     setting(

@@ -11,6 +11,7 @@ use crate::connection::Connection;
 use crate::error::StoreError;
 use crate::hold::{Answer, Delivery, Entrance, Hold};
 use crate::limits::{Limit, Limits, reached};
+use crate::line::Note;
 use crate::queue::Queue;
 use crate::refusals::{self, Refusal};
 use crate::row::{self, ANSWER_COLUMNS, Answered, MAX_TEXT_BYTES, parse_id};
@@ -183,11 +184,13 @@ async fn identical(
 
 async fn count_join(connection: &mut Connection, id: Uuid) -> Result<(), StoreError> {
     let query = "INSERT INTO supervise_joins (proposal_id, joined) VALUES (?, 1)
-        ON CONFLICT (proposal_id) DO UPDATE SET joined = joined + 1";
-    sqlx::query(query)
+        ON CONFLICT (proposal_id) DO UPDATE SET joined = joined + 1 RETURNING joined";
+    let count: i64 = sqlx::query_scalar(query)
         .bind(id.to_string())
-        .execute(&mut connection.sql)
+        .fetch_one(&mut connection.sql)
         .await?;
+    let count = count.unsigned_abs();
+    connection.tell(|| Note::Joined { id, count });
     Ok(())
 }
 
@@ -200,8 +203,15 @@ pub(crate) fn check_length(what: &'static str, text: &str) -> Result<(), StoreEr
     }
 }
 
-/// Writes a proposal and reads it back: what is acknowledged is what is stored.
+/// Writes a proposal of this side's.
 pub(crate) async fn insert(connection: &mut Connection, proposal: &Proposal) -> Result<(), StoreError> {
+    store(connection, proposal).await?;
+    connection.tell(|| Note::Proposed(proposal.clone()));
+    Ok(())
+}
+
+/// Writes a proposal and reads it back: what is acknowledged is what is stored.
+pub(crate) async fn store(connection: &mut Connection, proposal: &Proposal) -> Result<(), StoreError> {
     check_length("the proposed file", &proposal.proposed_file)?;
     check_length("the justification", &proposal.justification)?;
     let query = "INSERT INTO supervise_proposals (id, bottle_slug, tool, proposed_file, justification,

@@ -2,17 +2,18 @@
 
 use std::ffi::OsString;
 use std::fs::FileType;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use supervise_core::{Plan, QUEUE_DB_FILENAME, Root, Slug};
 
 use crate::error::StoreError;
+use crate::files;
 use crate::guard;
 
 /// An entry of the directory of queues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bottle {
-    /// A bottle's queue directory with a database in it.
+    /// A bottle's queue directory with a database in it, or with the bottle's side of a queue of files.
     Queue(Slug, PathBuf),
     /// Something that is no queue. Its name is raw text.
     Unusable {
@@ -70,13 +71,14 @@ fn bottle(file_name: OsString, kind: FileType, path: PathBuf) -> Option<Bottle> 
     }
     match name.parse::<Slug>() {
         Err(error) => unusable(error.to_string()),
-        Ok(slug) => match path.join(QUEUE_DB_FILENAME).symlink_metadata() {
-            // Prepared but never used: there is nothing to list.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            // Whatever else is wrong, opening it will say so.
-            _ => Some(Bottle::Queue(slug, path)),
-        },
+        // Prepared but never used: there is nothing to list. Whatever else is wrong, opening it will say so.
+        Ok(slug) => (is_there(&path.join(QUEUE_DB_FILENAME)) || is_there(&path.join(files::IN)))
+            .then_some(Bottle::Queue(slug, path)),
     }
+}
+
+fn is_there(path: &Path) -> bool {
+    !matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
 }
 
 fn name(bottle: &Bottle) -> &str {

@@ -10,8 +10,10 @@ use crate::error::{DecisionError, StoreError};
 use crate::found::{self, State};
 use crate::hold::Answer;
 use crate::intents::{AuditedAs, Intent};
+use crate::line::{Claiming, Given, Note};
 use crate::queue::Queue;
 use crate::refusals;
+use crate::row::parse_id;
 
 impl Queue {
     /// One transaction: still pending, digest as shown, the claim.
@@ -29,17 +31,8 @@ impl Queue {
 
     pub(crate) async fn claim_release(&self, token: &str) -> Result<(), StoreError> {
         let token = token.to_owned();
-        let query = "DELETE FROM supervise_claims WHERE token = ?";
         self.db()
-            .write(move |connection| {
-                Box::pin(async move {
-                    sqlx::query(query)
-                        .bind(token)
-                        .execute(&mut connection.sql)
-                        .await?;
-                    Ok(())
-                })
-            })
+            .write(move |connection| Box::pin(release(connection, token)))
             .await
     }
 
@@ -105,6 +98,12 @@ async fn claim(
         }
         State::Pending => {}
     }
+    let Some(told) = parse_id(&id) else {
+        return Ok(Err(DecisionError::NoSuch));
+    };
+    if connection.claim_told(told).await? == Claiming::Withdrawn {
+        return Ok(Err(DecisionError::Withdrawn));
+    }
     let query = "INSERT INTO supervise_claims (proposal_id, token, claimed_at) VALUES (?1, ?2, ?3)
         RETURNING proposal_id = ?1 AND token = ?2";
     let same: bool = sqlx::query_scalar(query)
@@ -120,20 +119,32 @@ async fn claim(
     }
 }
 
+async fn release(connection: &mut Connection, token: String) -> Result<(), StoreError> {
+    let query = concat!(
+        "DELETE FROM supervise_claims WHERE token = ? RETURNING ",
+        word!("proposal_id")
+    );
+    let released: Vec<Option<String>> = sqlx::query_scalar(query)
+        .bind(token)
+        .fetch_all(&mut connection.sql)
+        .await?;
+    for id in released.iter().flatten().filter_map(|id| parse_id(id)) {
+        connection.tell(|| Note::Released(id));
+    }
+    Ok(())
+}
+
 async fn answer(
     connection: &mut Connection,
     intent: Intent,
     audited: AuditedAs,
 ) -> Result<Option<String>, StoreError> {
     respond(connection, &intent, audited).await?;
-    let Intent {
-        proposal,
-        status,
-        notes,
-        sticky,
-        ..
-    } = intent;
-    refusals::record(connection, &proposal, status, &notes, sticky).await
+    let answer = intent.answer(audited);
+    let refused = refusals::record(connection, &intent.proposal, &answer.response, intent.sticky).await?;
+    let until = refused.as_ref().map(|(_, until)| until.clone());
+    connection.tell(|| Note::Answered(Box::new(Given { answer, refused })));
+    Ok(until)
 }
 
 async fn respond(connection: &mut Connection, intent: &Intent, audited: AuditedAs) -> Result<(), StoreError> {

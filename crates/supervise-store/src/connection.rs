@@ -11,7 +11,8 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 
 use crate::error::StoreError;
 use crate::guard::{self, Identity};
-use crate::schema::{Schema, Tables};
+use crate::line::{Line, Note};
+use crate::schema::{QUEUE, Schema, Tables};
 
 /// A commit takes about a millisecond, so the first tries follow at once.
 const QUICK_TRIES: u32 = 10;
@@ -19,6 +20,9 @@ const TRY_EVERY: Duration = Duration::from_millis(1);
 const STATEMENT_LIMIT: Duration = Duration::from_secs(2);
 /// SQLite asks once per so many virtual-machine steps whether to go on; this is some tens of microseconds.
 const PROGRESS_STEPS: i32 = 10_000;
+
+/// SQLite's name for a database that only its connection sees.
+const IN_MEMORY: &str = ":memory:";
 
 /// What a connection may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +57,10 @@ pub(crate) struct Connection {
     schema_version: i64,
     clock: StatementClock,
     patience: Duration,
+    /// Where the other side has tables of its own: the way to it.
+    pub(crate) line: Option<Line>,
+    /// What is told once the transaction commits.
+    pub(crate) outbox: Vec<Note>,
 }
 
 /// Where the open file was found. Both are held open, so no other can get their numbers.
@@ -167,8 +175,22 @@ impl Connection {
         }
     }
 
+    /// Opens a queue's tables in memory, empty.
+    pub(crate) async fn open_in_memory() -> Result<Connection, StoreError> {
+        let path = Path::new(IN_MEMORY);
+        let mut connection = Connection::open_as(path, &QUEUE, Access::ReadWrite).await?;
+        connection.rollback().await;
+        connection.begin().await?;
+        connection.commit().await?;
+        Ok(connection)
+    }
+
     async fn open_as(path: &Path, schema: &'static Schema, access: Access) -> Result<Connection, StoreError> {
-        let path = std::path::absolute(path).map_err(|error| StoreError::io(path, error))?;
+        let path = if path == Path::new(IN_MEMORY) {
+            path.to_owned()
+        } else {
+            std::path::absolute(path).map_err(|error| StoreError::io(path, error))?
+        };
         let clock = StatementClock::new();
         let mut sql = connect(&path, access).await?;
         let handler_clock = clock.clone();
@@ -184,6 +206,8 @@ impl Connection {
             schema_version: -1,
             clock,
             patience: access.patience(),
+            line: None,
+            outbox: Vec::new(),
         };
         // In a transaction, so that no lock of another program can come between the looks.
         connection.begin_read().await?;
@@ -258,12 +282,20 @@ impl Connection {
         done
     }
 
+    /// What is to be told lasts with the other side before anything is called committed here.
     pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
+        let notes = std::mem::take(&mut self.outbox);
+        if let Some(line) = &mut self.line
+            && !notes.is_empty()
+        {
+            line.publish(notes).await?;
+        }
         self.control("COMMIT").await
     }
 
     /// Leaves the transaction, if SQLite hasn't done so already.
     pub(crate) async fn rollback(&mut self) {
+        self.outbox.clear();
         let _ = self.control("ROLLBACK").await;
     }
 
@@ -313,6 +345,14 @@ impl Connection {
     /// Looks whether the file that is open is still the one at its path; if not, opens what is there. True if it
     /// did. A deleted file would take everything and show it to nobody.
     pub(crate) async fn follow_file(&mut self) -> Result<bool, StoreError> {
+        if let Some(Line::BottleFiles(files)) = &self.line {
+            if files.is_in_place().await? {
+                return Ok(false);
+            }
+            let opened = Connection::open_bottle_files(files.queue_dir(), files.slug()).await?;
+            std::mem::replace(self, opened).close().await;
+            return Ok(true);
+        }
         let dir = guard::open_dir(self.path.parent().unwrap_or(Path::new("/")))?;
         let found = guard::check_database(&dir, &self.path)?;
         if found && self.home.as_ref().map(|home| home.file) == Some(guard::identity(&dir, &self.path)?) {
@@ -322,7 +362,8 @@ impl Connection {
             self.make_anew(&dir)?;
         }
         let path = self.path.clone();
-        let opened = Connection::open(&dir, &path, self.schema, Access::ReadWrite).await?;
+        let mut opened = Connection::open(&dir, &path, self.schema, Access::ReadWrite).await?;
+        opened.line = self.line.take();
         std::mem::replace(self, opened).close().await;
         Ok(true)
     }

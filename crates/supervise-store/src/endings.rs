@@ -9,6 +9,7 @@ use crate::asks::{Seen, see};
 use crate::connection::Connection;
 use crate::error::StoreError;
 use crate::hold::{Archiving, Delivery, End, Taken};
+use crate::line::{Note, Withdrawing};
 use crate::queue::Queue;
 use crate::retention;
 use crate::row::{self, parse_id};
@@ -62,7 +63,13 @@ impl Queue {
     pub(crate) fn time_out_later(&self, id: Uuid) {
         let queue = self.clone();
         self.db().write_later(
-            move |connection| Box::pin(time_out(connection, id)),
+            move |connection| {
+                Box::pin(async move {
+                    time_out(connection, id).await?;
+                    connection.tell(|| Note::TimedOut(id));
+                    Ok(())
+                })
+            },
             move |()| queue.ring(),
         );
     }
@@ -85,6 +92,7 @@ impl Queue {
                 Box::pin(async move {
                     let ids = archiving.begin();
                     archive(connection, &ids).await?;
+                    ids.iter().for_each(|id| connection.tell(|| Note::Delivered(*id)));
                     Ok(ids)
                 })
             },
@@ -95,10 +103,14 @@ impl Queue {
 
 async fn withdraw(connection: &mut Connection, queue: Queue, id: Uuid) -> Result<Withdrawal, StoreError> {
     Ok(match see(connection, &queue, id, Tool::is_agents).await? {
-        Seen::Pending => {
-            archive_withdrawn(connection, id).await?;
-            Withdrawal::Withdrawn
-        }
+        Seen::Pending => match connection.withdraw_told(id).await? {
+            Withdrawing::Withdrawn => {
+                archive_withdrawn(connection, id).await?;
+                Withdrawal::Withdrawn
+            }
+            // Its decision has come, or will, and is noted with the next look.
+            Withdrawing::BeingDecided | Withdrawing::Decided => Withdrawal::BeingDecided,
+        },
         Seen::Claimed => Withdrawal::BeingDecided,
         Seen::Decided(answer) => Withdrawal::Decided(Delivery::new(&queue, id, answer)),
         Seen::Withdrawn => Withdrawal::Withdrawn,
@@ -111,11 +123,14 @@ async fn withdraw_unshared(connection: &mut Connection, queue: Queue, id: Uuid) 
     if shared || !matches!(see(connection, &queue, id, Tool::is_agents).await?, Seen::Pending) {
         return Ok(false);
     }
+    if connection.withdraw_told(id).await? != Withdrawing::Withdrawn {
+        return Ok(false);
+    }
     archive_withdrawn(connection, id).await?;
     Ok(true)
 }
 
-async fn time_out(connection: &mut Connection, id: Uuid) -> Result<(), StoreError> {
+pub(crate) async fn time_out(connection: &mut Connection, id: Uuid) -> Result<(), StoreError> {
     let query = "INSERT INTO supervise_timeouts (proposal_id, timed_out_at)
         SELECT p.id, ?2 FROM supervise_proposals p WHERE p.id = ?1 AND p.archived = 0
         ON CONFLICT (proposal_id) DO NOTHING";
@@ -135,7 +150,7 @@ async fn joined(connection: &mut Connection, id: Uuid) -> Result<bool, StoreErro
         .await?)
 }
 
-async fn archive(connection: &mut Connection, ids: &[Uuid]) -> Result<(), StoreError> {
+pub(crate) async fn archive(connection: &mut Connection, ids: &[Uuid]) -> Result<(), StoreError> {
     let list = row::id_list(ids);
     for statement in [
         "UPDATE supervise_proposals SET archived = 1
@@ -151,7 +166,7 @@ async fn archive(connection: &mut Connection, ids: &[Uuid]) -> Result<(), StoreE
     Ok(())
 }
 
-async fn archive_withdrawn(connection: &mut Connection, id: Uuid) -> Result<(), StoreError> {
+pub(crate) async fn archive_withdrawn(connection: &mut Connection, id: Uuid) -> Result<(), StoreError> {
     archive(connection, &[id]).await?;
     let query = "INSERT OR IGNORE INTO supervise_withdrawals (proposal_id, withdrawn_at) VALUES (?, ?)";
     sqlx::query(query)

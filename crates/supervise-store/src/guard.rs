@@ -9,7 +9,9 @@ use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fstat, fsync, openat, statat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, Stat, fchmod, fstat, fsync, openat, renameat, statat, unlinkat,
+};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -40,6 +42,55 @@ pub(crate) fn open_dir(path: &Path) -> Result<OwnedFd, StoreError> {
         fchmod(&dir, Mode::RWXU).map_err(|errno| StoreError::io(path, errno))?;
     }
     Ok(dir)
+}
+
+/// Opens a directory whoever owns it, to be told of what happens in it.
+pub(crate) fn open_any_dir(path: &Path) -> Result<OwnedFd, StoreError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(CWD, path, flags, Mode::empty()).map_err(|errno| StoreError::io(path, errno))
+}
+
+/// What a small file in a directory holds. `None`: there is none, or nothing that could be ours.
+pub(crate) fn read_small(dir: &Path, name: &str, limit: u64) -> Result<Option<String>, StoreError> {
+    let path = dir.join(name);
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(CWD, &path, flags, Mode::empty()) {
+        Ok(file) => std::fs::File::from(file),
+        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
+        Err(errno) => return Err(StoreError::io(&path, errno)),
+    };
+    let stat = fstat(&file).map_err(|errno| StoreError::io(&path, errno))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    match file.take(limit).read_to_string(&mut text) {
+        Ok(_) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Ok(None),
+        Err(error) => Err(StoreError::io(&path, error)),
+    }
+}
+
+/// Puts a small file in the place of whatever has its name: written beside, synced, renamed.
+pub(crate) fn write_small(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    use std::io::Write as _;
+    let (path, fd) = (dir.join(name), open_dir(dir)?);
+    let temporary = format!(".{name}.{}", uuid::Uuid::new_v4());
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = openat(&fd, &temporary, flags, Mode::RUSR | Mode::WUSR);
+    let mut file = file
+        .map(std::fs::File::from)
+        .map_err(|errno| StoreError::io(&path, errno))?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(|error| StoreError::io(&path, error))
+        .and_then(|()| renameat(&fd, &temporary, &fd, name).map_err(|errno| StoreError::io(&path, errno)));
+    if written.is_err() {
+        let _ = unlinkat(&fd, &temporary, AtFlags::empty());
+    }
+    written?;
+    fsync(&fd).map_err(|errno| StoreError::io(&path, errno))
 }
 
 /// Makes a directory and those above it, 0700 each, and opens it. Their names outlast a loss of power.

@@ -75,9 +75,17 @@ impl Queue {
         if !guard::check_database(&fd, &path)? {
             return Err(StoreError::Missing { path });
         }
-        let mut connection = Connection::open_reading(&fd, &path, &QUEUE, Access::Glance).await?;
+        let connection = Connection::open_reading(&fd, &path, &QUEUE, Access::Glance).await?;
+        Queue::page_in(connection, slug).await
+    }
+
+    /// The pending proposals of a connection that is opened for this one look.
+    pub(crate) async fn page_in(mut connection: Connection, slug: &Slug) -> Result<Page, StoreError> {
         if !connection.tables.shared {
-            return Err(StoreError::refused(&path, "it has no supervise tables"));
+            return Err(StoreError::refused(
+                connection.path(),
+                "it has no supervise tables",
+            ));
         }
         connection.start_statement();
         page(&mut connection, slug.clone()).await

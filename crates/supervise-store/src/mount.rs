@@ -7,16 +7,59 @@ const LOCAL: [&str; 10] = [
     "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "tmpfs", "overlay",
 ];
 
+/// What a directory lies on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mount {
+    /// A file system of this kernel alone, by its type.
+    Local(String),
+    /// One that another kernel may have mounted too, by its type, or of which nothing is known.
+    Shared(String),
+}
+
+impl Mount {
+    /// What `dir`, or the nearest directory above it that exists, lies on.
+    pub fn of(dir: &Path) -> Mount {
+        let existing = dir.ancestors().find_map(|dir| dir.canonicalize().ok());
+        let table = std::fs::read_to_string("/proc/self/mountinfo").ok();
+        let kind = table.and_then(|table| file_system(&table, &existing?));
+        kind.map_or_else(
+            || Mount::Shared("an unknown file system".to_owned()),
+            Mount::of_type,
+        )
+    }
+
+    fn of_type(kind: String) -> Mount {
+        if LOCAL.contains(&kind.as_str()) {
+            Mount::Local(kind)
+        } else {
+            Mount::Shared(kind)
+        }
+    }
+
+    /// Whether SQLite's locks hold there.
+    pub fn is_local(&self) -> bool {
+        matches!(self, Mount::Local(_))
+    }
+
+    /// The type of the file system, as the kernel names it.
+    pub fn file_system(&self) -> &str {
+        let (Mount::Local(kind) | Mount::Shared(kind)) = self;
+        kind
+    }
+}
+
 /// A warning if the directory's mount is not a local file system.
 pub(crate) fn warning(dir: &Path) -> Option<String> {
-    let table = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let kind = file_system(&table, &dir.canonicalize().ok()?)?;
-    if LOCAL.contains(&kind.as_str()) {
+    // Where there is no such table, nothing is known and nothing is said.
+    if !Path::new("/proc/self/mountinfo").exists() {
         return None;
     }
-    Some(format!(
-        "the queue lies on '{kind}', which is not known to be local to this kernel: SQLite can lose or damage data there"
-    ))
+    match Mount::of(dir) {
+        Mount::Local(_) => None,
+        Mount::Shared(kind) => Some(format!(
+            "the queue lies on '{kind}', which is not known to be local to this kernel: SQLite can lose or damage data there"
+        )),
+    }
 }
 
 /// The type of the file system that holds `path`, from a text in the form of `/proc/self/mountinfo`

@@ -65,19 +65,32 @@ impl Queue {
 
     async fn start(dir: &Path, slug: &Slug, fd: OwnedFd, access: Access) -> Result<Queue, StoreError> {
         let path = dir.join(QUEUE_DB_FILENAME);
-        let mut connection = Connection::open(&fd, &path, &QUEUE, access).await?;
+        let connection = Connection::open(&fd, &path, &QUEUE, access).await?;
+        Queue::start_on(connection, slug, fd, access, mount::warning(dir)).await
+    }
+
+    /// Starts the task of an open connection; `fd` is the directory in which it rings.
+    pub(crate) async fn start_on(
+        mut connection: Connection,
+        slug: &Slug,
+        fd: OwnedFd,
+        access: Access,
+        mount_warning: Option<String>,
+    ) -> Result<Queue, StoreError> {
         if !connection.tables.shared {
-            return Err(StoreError::refused(&path, "it has no supervise tables"));
+            return Err(StoreError::refused(
+                connection.path(),
+                "it has no supervise tables",
+            ));
         }
         let holds = Arc::new(Holds::default());
         let watch = match access {
-            Access::ReadWrite => Some(Watch::start(dir, Arc::clone(&holds), &mut connection).await?),
+            Access::ReadWrite => Some(Watch::start(Arc::clone(&holds), &mut connection).await?),
             Access::Glance | Access::ReadOnly => None,
         };
         let db = Db::start(connection, watch);
-        let (slug, mount_warning) = (slug.clone(), mount::warning(dir));
         let queue = Queue(Arc::new(Inner {
-            slug,
+            slug: slug.clone(),
             dir: fd,
             db,
             holds,

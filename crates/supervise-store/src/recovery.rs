@@ -15,6 +15,7 @@ use crate::host::Host;
 use crate::intents::Intent;
 use crate::lock::BottleLock;
 use crate::queue::Queue;
+use crate::row::parse_id;
 
 /// An interrupted decision that has come to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -279,6 +280,7 @@ impl Queue {
                 })
             })
             .await?;
+        self.claims_release_told().await?;
         if !any {
             return Ok(Vec::new());
         }
@@ -302,6 +304,23 @@ impl Queue {
             .flatten()
             .filter(|id| is_proposal_id(id))
             .collect())
+    }
+}
+
+impl Queue {
+    /// A crash may have left a claim with the bottle that is in no table here.
+    async fn claims_release_told(&self) -> Result<(), StoreError> {
+        self.db()
+            .read(|connection| {
+                Box::pin(async move {
+                    let query = concat!("SELECT ", word!("proposal_id"), " FROM supervise_claims");
+                    let ids: Vec<Option<String>> =
+                        sqlx::query_scalar(query).fetch_all(&mut connection.sql).await?;
+                    let kept: Vec<_> = ids.iter().flatten().filter_map(|id| parse_id(id)).collect();
+                    connection.release_told_but(&kept).await
+                })
+            })
+            .await
     }
 }
 

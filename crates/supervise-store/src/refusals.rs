@@ -9,11 +9,13 @@ use std::collections::HashSet;
 
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use supervise_core::{FieldHasher, Proposal, Status, Tool, format_timestamp};
+use supervise_core::{FieldHasher, Proposal, Response, Status, Tool, format_timestamp};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::connection::Connection;
 use crate::error::StoreError;
+use crate::line::Note;
 use crate::lock::BottleLock;
 use crate::queue::Queue;
 use crate::row::{MAX_TEXT_BYTES, parse_id};
@@ -57,7 +59,7 @@ impl Queue {
             .write(move |connection| {
                 Box::pin(async move {
                     let refusal = find(connection, &payload).await?;
-                    delete(connection, &payload).await?;
+                    lift(connection, &payload).await?;
                     Ok(refusal)
                 })
             })
@@ -77,35 +79,24 @@ pub(crate) async fn standing(
 }
 
 /// The latest decision about a payload is the one that counts: a rejection sticks or doesn't, and what is
-/// approved is no longer refused. Says until when it sticks.
+/// approved is no longer refused. Says since when and until when it sticks.
 pub(crate) async fn record(
     connection: &mut Connection,
     proposal: &Proposal,
-    status: Status,
-    notes: &str,
+    response: &Response,
     sticky: Sticky,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Option<(String, String)>, StoreError> {
     let Some(payload) = payload(proposal.tool, &proposal.proposed_file) else {
         return Ok(None);
     };
-    if status != Status::Rejected || sticky == Sticky::NONE {
-        delete(connection, &payload).await?;
+    if response.status != Status::Rejected || sticky == Sticky::NONE {
+        lift(connection, &payload).await?;
         return Ok(None);
     }
     let span = Span::beginning(OffsetDateTime::now_utc(), sticky);
-    let until = format_timestamp(span.until);
-    let query =
-        "INSERT OR REPLACE INTO supervise_refusals (payload, proposal_id, notes, refused_at, refused_until)
-        VALUES (?, ?, ?, ?, ?)";
-    sqlx::query(query)
-        .bind(payload)
-        .bind(&proposal.id)
-        .bind(notes)
-        .bind(format_timestamp(span.at))
-        .bind(&until)
-        .execute(&mut connection.sql)
-        .await?;
-    Ok(Some(until))
+    let (at, until) = (format_timestamp(span.at), format_timestamp(span.until));
+    write(connection, payload, response, (&at, &until)).await?;
+    Ok(Some((at, until)))
 }
 
 async fn find(connection: &mut Connection, payload: &str) -> Result<Option<Refusal>, StoreError> {
@@ -158,9 +149,89 @@ pub(crate) async fn refused_ids(
     Ok(ids.into_iter().flatten().collect())
 }
 
-async fn delete(connection: &mut Connection, payload: &str) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM supervise_refusals WHERE payload = ?")
+/// Deletes a payload's refusal, and tells the other side whose rejection it is that no longer sticks.
+async fn lift(connection: &mut Connection, payload: &str) -> Result<(), StoreError> {
+    let query = concat!(
+        "DELETE FROM supervise_refusals WHERE payload = ? RETURNING ",
+        word!("proposal_id")
+    );
+    let lifted: Vec<Option<String>> = sqlx::query_scalar(query)
         .bind(payload)
+        .fetch_all(&mut connection.sql)
+        .await?;
+    for id in lifted.iter().flatten().filter_map(|id| parse_id(id)) {
+        connection.tell(|| Note::Reopened(id));
+    }
+    Ok(())
+}
+
+/// Deletes the refusal that a proposal's rejection brought.
+pub(crate) async fn delete_of(connection: &mut Connection, id: Uuid) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM supervise_refusals WHERE proposal_id = ?")
+        .bind(id.to_string())
+        .execute(&mut connection.sql)
+        .await?;
+    Ok(())
+}
+
+/// Since when and until when a proposal's rejection sticks, if it does.
+pub(crate) async fn span_of(
+    connection: &mut Connection,
+    id: Uuid,
+) -> Result<Option<(String, String)>, StoreError> {
+    let query = concat!(
+        "SELECT ",
+        word!("refused_at"),
+        ", ",
+        word!("refused_until"),
+        " FROM supervise_refusals WHERE proposal_id = ?"
+    );
+    let span: Option<(Option<String>, Option<String>)> = sqlx::query_as(query)
+        .bind(id.to_string())
+        .fetch_optional(&mut connection.sql)
+        .await?;
+    Ok(span.and_then(|(at, until)| at.zip(until)))
+}
+
+/// Writes down a refusal that the other side has told of, under the payload of the proposal it is about.
+pub(crate) async fn note(
+    connection: &mut Connection,
+    response: &Response,
+    (at, until): (String, String),
+) -> Result<(), StoreError> {
+    let query = concat!(
+        "SELECT ",
+        word!("p.tool"),
+        ", ",
+        text!("p.proposed_file"),
+        " FROM supervise_proposals p WHERE p.id = ?"
+    );
+    let asked: Option<(Option<String>, Option<String>)> = sqlx::query_as(query)
+        .bind(&response.proposal_id)
+        .fetch_optional(&mut connection.sql)
+        .await?;
+    let payload = asked.and_then(|(tool, file)| payload(Tool::from_name(&tool?).ok()?, &file?));
+    let (Some(payload), Some(_)) = (payload, Span::read(&at, &until)) else {
+        return Ok(());
+    };
+    write(connection, payload, response, (&at, &until)).await
+}
+
+async fn write(
+    connection: &mut Connection,
+    payload: String,
+    response: &Response,
+    (at, until): (&str, &str),
+) -> Result<(), StoreError> {
+    let query =
+        "INSERT OR REPLACE INTO supervise_refusals (payload, proposal_id, notes, refused_at, refused_until)
+        VALUES (?, ?, ?, ?, ?)";
+    sqlx::query(query)
+        .bind(payload)
+        .bind(&response.proposal_id)
+        .bind(&response.notes)
+        .bind(at)
+        .bind(until)
         .execute(&mut connection.sql)
         .await?;
     Ok(())

@@ -190,6 +190,10 @@ async fn run(mut connection: Connection, mut queue: mpsc::UnboundedReceiver<Job>
 
 async fn run_batch(connection: &mut Connection, batch: &mut Vec<Job>) {
     let jobs = std::mem::take(batch);
+    // What the other side has told by now is true for these jobs.
+    if let Err(error) = connection.take_in().await {
+        return fail(jobs, &error).await;
+    }
     let only_reads = jobs.iter().all(|job| job.kind == Kind::Read);
     let begun = if only_reads {
         connection.begin_read().await
@@ -259,7 +263,11 @@ async fn run_in_savepoint(connection: &mut Connection, job: Job) -> (Ending, Res
         return (ran.ending, Err(error));
     }
     connection.start_statement();
+    let told = connection.told();
     let Ran { error, ending } = (job.run)(Ok(&mut *connection)).await;
+    if error.is_some() {
+        connection.tell_only(told);
+    }
     let settled = match error {
         None => connection.control("RELEASE job").await,
         Some(error) if error.spares_transaction() => undo_savepoint(connection).await,

@@ -5,7 +5,6 @@
 //! read or not at all; the truth is a slow poll while anything is held.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,8 +17,8 @@ use crate::error::StoreError;
 use crate::hold::Holds;
 use crate::row;
 
-/// The truth: how often the database is asked while anything is held.
-const POLL: Duration = Duration::from_millis(250);
+/// The truth: how often a database is asked while anything is held.
+pub(crate) const POLL: Duration = Duration::from_millis(250);
 /// After a hint that showed nothing, how often and for how long to look again.
 const RECHECK_EVERY: Duration = Duration::from_millis(1);
 const RECHECK_FOR: Duration = Duration::from_millis(50);
@@ -44,6 +43,8 @@ pub(crate) struct Watch {
     /// Responses up to this row have been handed out.
     seen_row: i64,
     recheck_until: Option<Instant>,
+    /// The truth: how often to look while anything is held.
+    poll_every: Duration,
     next_poll: Instant,
     /// Whether a change was seen since every held proposal was last looked at one by one.
     stale: bool,
@@ -59,23 +60,21 @@ enum Place {
 }
 
 impl Watch {
-    pub(crate) async fn start(
-        dir: &Path,
-        holds: Arc<Holds>,
-        connection: &mut Connection,
-    ) -> Result<Watch, StoreError> {
-        let bell = Bell::on(dir);
+    pub(crate) async fn start(holds: Arc<Holds>, connection: &mut Connection) -> Result<Watch, StoreError> {
+        let bell = Bell::on(connection.watched());
         connection.begin_read().await?;
         let data_version = connection.data_version().await?;
         let seen_row = row::last_response_row(&mut connection.sql).await?;
         connection.rollback().await;
-        let next_poll = Instant::now() + POLL;
+        let poll_every = connection.poll_every();
+        let next_poll = Instant::now() + poll_every;
         Ok(Watch {
             holds,
             bell,
             data_version,
             seen_row,
             recheck_until: None,
+            poll_every,
             next_poll,
             stale: false,
             complained_at: None,
@@ -102,7 +101,7 @@ impl Watch {
         self.place = place;
         if place == Place::Lost {
             // The poll's turn is over, or it would come again at once.
-            self.next_poll = Instant::now() + POLL;
+            self.next_poll = Instant::now() + self.poll_every;
         }
         followed
     }
@@ -112,10 +111,9 @@ impl Watch {
             return Ok(());
         }
         tracing::warn!("the queue's file was replaced; going on with the new one");
-        let dir = connection.path().parent().unwrap_or(Path::new("/")).to_owned();
         let holds = Arc::clone(&self.holds);
         // Dropping the old watch closes every hold.
-        *self = Watch::start(&dir, holds, connection).await?;
+        *self = Watch::start(holds, connection).await?;
         Ok(())
     }
 
@@ -158,7 +156,7 @@ impl Watch {
             Err(error) => self.complain(&error, "the queue could not be read; trying again"),
         }
         if Instant::now() >= self.next_poll {
-            self.next_poll = Instant::now() + POLL;
+            self.next_poll = Instant::now() + self.poll_every;
             self.look_at_each(connection).await;
         }
     }
@@ -172,8 +170,9 @@ impl Watch {
     }
 
     async fn look(&mut self, connection: &mut Connection) -> Result<bool, StoreError> {
+        let told = connection.take_in().await?;
         let data_version = connection.data_version().await?;
-        if data_version == self.data_version {
+        if !told && data_version == self.data_version {
             return Ok(false);
         }
         self.hand_out(connection).await?;

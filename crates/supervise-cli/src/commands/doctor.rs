@@ -21,9 +21,10 @@ Examples:
 
 It looks at modes and owners, the mount and the tables of each queue, rows that are never listed,
 answers that no audit entry tells of, decisions in force that no agent was told of, rows that belong
-to nothing, interrupted decisions, the clock, supervise.toml and the programs and files it names.
-Nothing is changed, except that a queue directory of yours that is open to others is closed to them,
-as every verb does. The exit code is 1 when something is wrong; notes alone are fine.";
+to nothing, interrupted decisions, the clock, the kind of each queue and what it lies on,
+supervise.toml and the programs and files it names. Nothing is changed, except that a queue directory
+of yours that is open to others is closed to them, as every verb does. The exit code is 1 when
+something is wrong; notes alone are fine.";
 
 /// Check the installation, and say what mends it
 #[derive(Debug, clap::Args)]
@@ -34,6 +35,8 @@ pub(crate) struct Args {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Level {
+    /// How it is, for whoever looks for a cause.
+    Info,
     Note,
     Wrong,
 }
@@ -45,7 +48,7 @@ struct Finding {
     /// What it is about: a bottle, or a path.
     about: String,
     text: String,
-    /// A command, or what else to do.
+    /// A command, or what else to do; empty where nothing is to be mended.
     mend: String,
 }
 
@@ -59,19 +62,23 @@ impl Finding {
         }
     }
 
-    fn lines(&self) -> [Line; 2] {
+    fn lines(&self) -> Vec<Line> {
         let (word, paint) = match self.level {
+            Level::Info => ("info", Paint::Dim),
             Level::Note => ("note", Paint::Yellow),
             Level::Wrong => ("wrong", Paint::Red),
         };
         let what = Line::default().paint(paint, word).pad_to(MARGIN);
         let mend = Line::default().pad_to(MARGIN).paint(Paint::Cyan, "mend: ");
-        [
+        let mut lines = vec![
             what.paint(Paint::Bold, SafeLine::new(&self.about))
                 .and(": ")
                 .and(SafeLine::new(&self.text)),
-            mend.and(SafeLine::new(&self.mend)),
-        ]
+        ];
+        if !self.mend.is_empty() {
+            lines.push(mend.and(SafeLine::new(&self.mend)));
+        }
+        lines
     }
 }
 
@@ -86,7 +93,7 @@ pub(crate) async fn run(_: Args, session: &Session<'_>) -> Result<Exit, CliError
         Format::Human => {
             let lines: Vec<Line> = findings.iter().flat_map(Finding::lines).collect();
             session.ui.data(&lines);
-            if findings.is_empty() {
+            if findings.iter().all(|finding| finding.level == Level::Info) {
                 session.ui.say(&[line!["nothing is wrong"]]);
             }
         }

@@ -5,11 +5,11 @@ use std::time::Duration as Patience;
 
 use serde::Serialize;
 use supervise_core::{SafeLine, Slug};
-use supervise_store::{Archive, Freed, Host, PrunePlan, Queue, Retention, StoreError};
+use supervise_store::{Archive, Freed, Host, Place, PrunePlan, Queue, Retention, StoreError};
 use time::{Duration, OffsetDateTime};
 
 use crate::error::{CliError, Exit, Kind};
-use crate::inbox::{PATIENCE, Place, places};
+use crate::inbox::{PATIENCE, places};
 use crate::prompt::{self, YesOrNo};
 use crate::session::{Consent, Format, Session};
 use crate::span::span;
@@ -142,7 +142,7 @@ async fn survey(
 
 /// Being unreadable is found out in no time; looking through a long past may take longer.
 async fn look(place: Place) -> (Place, Result<Archive, VisitError>) {
-    let archive = match within(PATIENCE, Queue::open_read_only(&place.dir, &place.slug)).await {
+    let archive = match within(PATIENCE, Queue::read_at(&place)).await {
         Ok(queue) => within(SURVEY, queue.archive_survey()).await,
         Err(error) => Err(error),
     };
@@ -178,7 +178,7 @@ async fn act(
 /// Deletes what is planned, and on the host what was remembered of proposals that are gone.
 async fn delete(session: &Session<'_>, one: Planned, cutoff: OffsetDateTime) -> Result<Freed, StoreError> {
     let Planned { place, plan } = one;
-    let queue = Queue::open(&place.dir, &place.slug).await?;
+    let queue = Queue::open_at(&place).await?;
     let mut freed = queue.archive_delete(plan).await?;
     if Host::open_read_only(&session.root).await?.is_some() {
         let host = Host::create(&session.root).await?;

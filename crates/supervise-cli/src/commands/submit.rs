@@ -8,7 +8,7 @@ use std::time::Duration;
 use supervise_core::{
     MAX_JUSTIFICATION_CHARS, Proposal, SafeLine, Slug, Tool, agent_tool, daemon_tool, daemon_tools,
 };
-use supervise_store::Queue;
+use supervise_store::{Place, Queue, QueueUrl, StoreError};
 
 use crate::error::{CliError, Exit};
 use crate::session::Session;
@@ -51,9 +51,10 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
     let tool = tool(&args.tool)?;
     check_justification(&args.justification)?;
     let patience = args.timeout.map(patience).transpose()?;
-    let (dir, slug) = target(args.queue_dir, session)?;
+    let target = target(args.queue_dir, session)?;
+    let slug = target.slug().clone();
     let file = payload(&args.file)?;
-    let queue = Queue::create(&dir, &slug).await?;
+    let queue = target.open().await?;
     if let Some(warning) = queue.mount_warning() {
         session.ui.warn(line![&slug, ": ", SafeLine::new(&warning)]);
     }
@@ -113,8 +114,32 @@ fn payload(file: &Path) -> Result<String, CliError> {
     Ok(text)
 }
 
-/// Where to put it, and whose queue that is. The directory a program was told of goes before its environment's.
-fn target(queue_dir: Option<PathBuf>, session: &Session<'_>) -> Result<(PathBuf, Slug), CliError> {
+/// Where to put it, and whose queue that is.
+enum Target {
+    /// On the host.
+    Bottle(Place),
+    /// In a bottle, beside its sidecar.
+    Beside(QueueUrl, Slug),
+}
+
+impl Target {
+    fn slug(&self) -> &Slug {
+        match self {
+            Target::Bottle(place) => &place.slug,
+            Target::Beside(_, slug) => slug,
+        }
+    }
+
+    async fn open(&self) -> Result<Queue, StoreError> {
+        match self {
+            Target::Bottle(place) => Queue::create_at(place).await,
+            Target::Beside(url, slug) => Queue::connect(url, slug).await,
+        }
+    }
+}
+
+/// The directory a program was told of goes before its environment's.
+fn target(queue_dir: Option<PathBuf>, session: &Session<'_>) -> Result<Target, CliError> {
     if let Some(dir) = queue_dir {
         if !session.scope.is_empty() {
             return Err(CliError::usage("--bottle and --queue-dir name two queues"));
@@ -122,7 +147,7 @@ fn target(queue_dir: Option<PathBuf>, session: &Session<'_>) -> Result<(PathBuf,
         return with_slug(dir, session);
     }
     if let Some(slug) = session.single_bottle()? {
-        return Ok((session.root.queue_dir(slug), slug.clone()));
+        return Ok(Target::Bottle(session.place(slug)?));
     }
     match session.environment.queue_dir.clone() {
         Some(dir) => with_slug(dir, session),
@@ -131,7 +156,7 @@ fn target(queue_dir: Option<PathBuf>, session: &Session<'_>) -> Result<(PathBuf,
 }
 
 /// Inside a container the directory's name says nothing, so the environment may name the bottle.
-fn with_slug(dir: PathBuf, session: &Session<'_>) -> Result<(PathBuf, Slug), CliError> {
+fn with_slug(dir: PathBuf, session: &Session<'_>) -> Result<Target, CliError> {
     let name = match &session.environment.bottle_slug {
         Some(slug) => slug.clone(),
         None => directory_name(&dir)?,
@@ -140,7 +165,12 @@ fn with_slug(dir: PathBuf, session: &Session<'_>) -> Result<(PathBuf, Slug), Cli
     let slug = name
         .parse()
         .map_err(|source| CliError::usage("whose queue is it?").because(source).hint(hint))?;
-    Ok((dir, slug))
+    let url = match &session.environment.queue_url {
+        Some(url) => QueueUrl::read(url, &dir)
+            .map_err(|source| CliError::usage("SUPERVISE_QUEUE_URL names no queue").because(source))?,
+        None => QueueUrl::find(&dir)?,
+    };
+    Ok(Target::Beside(url, slug))
 }
 
 fn directory_name(dir: &Path) -> Result<String, CliError> {

@@ -9,7 +9,7 @@ use std::str::FromStr as _;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize as _, Deserializer};
 use supervise_core::{Root, SafeLine, Slug};
 
@@ -22,18 +22,14 @@ const MAX_OPERATOR_CHARS: usize = 100;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 pub(super) fn load(path: &Path) -> Result<Config, CliError> {
-    let Some(text) = text(path)? else {
+    let Some(text) = own_text(path)? else {
         return Ok(Config::default());
     };
     parse(&text).map_err(|why| refused(path, why))
 }
 
 pub(super) fn parse(text: &str) -> Result<Config, Line> {
-    let config: Config = toml::from_str(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        let number = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
-        line!["line ", number, ": ", SafeLine::new(error.message())]
-    })?;
+    let config: Config = from_toml(text)?;
     let egress = config.egress.as_ref();
     egress
         .map_or(Ok(()), check_introspection)
@@ -41,7 +37,22 @@ pub(super) fn parse(text: &str) -> Result<Config, Line> {
     Ok(config)
 }
 
-fn text(path: &Path) -> Result<Option<String>, CliError> {
+/// Reads the text of a file of ours; what is wrong with it is told with its line.
+pub(crate) fn parse_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, CliError> {
+    from_toml(text).map_err(|why| refused(path, why))
+}
+
+fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, Line> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let number = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+        line!["line ", number, ": ", SafeLine::new(error.message())]
+    })
+}
+
+/// The text of a file that decides what this program does; `None` where there is none. A file that somebody else could
+/// have written is a usage error.
+pub(crate) fn own_text(path: &Path) -> Result<Option<String>, CliError> {
     // A pipe in its place must not hold up a decision.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match openat(CWD, path, flags, Mode::empty()) {

@@ -13,6 +13,7 @@ mod prune;
 mod recovery;
 mod refusals;
 mod shown;
+mod story;
 mod tampering;
 mod triggers;
 mod verify;

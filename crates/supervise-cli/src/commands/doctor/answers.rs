@@ -1,9 +1,8 @@
 //! Each bottle's answers beside the audit log, and rows that belong to nothing.
 
-use supervise_store::{AuditedDecisions, Examined, WrittenAnswer};
+use supervise_store::{AuditedDecisions, Examined, Place, WrittenAnswer};
 
 use super::{Finding, Level, quoted};
-use crate::inbox::Place;
 
 /// Findings of one kind about one bottle; more are only counted.
 const MAX_EACH: usize = 20;
@@ -80,6 +79,6 @@ fn leftover(place: &Place, table: &str, count: u64) -> Finding {
 }
 
 fn statement(place: &Place, statements: &str) -> String {
-    let db = place.dir.join(supervise_core::QUEUE_DB_FILENAME);
+    let db = place.database();
     format!("sqlite3 {} '{statements}'", quoted(&db))
 }

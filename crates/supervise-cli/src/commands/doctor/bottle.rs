@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use supervise_core::Slug;
-use supervise_store::{AuditedDecisions, Bottle, Host, Page, Queue, StoreError, bottles};
+use supervise_store::{AuditedDecisions, Bottle, Host, Mount, Page, Place, Queue, StoreError, bottles};
 use time::OffsetDateTime;
 
 use super::host::{AHEAD, moment, private};
 use super::{Finding, Level, answers, configured, quoted, undelivered};
 use crate::error::CliError;
-use crate::inbox::{Place, in_scope, require_named};
+use crate::inbox::{in_scope, require_named};
 use crate::session::Session;
 use crate::visit::{VisitError, visit_all, within};
 
@@ -22,7 +22,9 @@ pub(super) async fn check(session: &Session<'_>) -> Result<Vec<Finding>, CliErro
     let mut places = Vec::new();
     for bottle in bottles(&session.root)? {
         match bottle {
-            Bottle::Queue(slug, dir) if in_scope(session, slug.as_str()) => places.push(Place { slug, dir }),
+            Bottle::Queue(slug, _) if in_scope(session, slug.as_str()) => {
+                places.extend(session.place(&slug).ok())
+            }
             Bottle::Unusable { name, why } if in_scope(session, &name) => {
                 let path = session.root.queues_dir().join(&name);
                 let text = format!("it can't be a bottle: {why}");
@@ -36,9 +38,10 @@ pub(super) async fn check(session: &Session<'_>) -> Result<Vec<Finding>, CliErro
             Bottle::Queue(..) | Bottle::Unusable { .. } => {}
         }
     }
+    let kinds: Vec<Finding> = places.iter().map(kind).collect();
     // Before anything is opened: opening narrows a directory's mode.
     findings.extend(places.iter().flat_map(|place| {
-        let db = place.dir.join(supervise_core::QUEUE_DB_FILENAME);
+        let db = place.database();
         [private(&place.dir, Level::Wrong), private(&db, Level::Wrong)]
             .into_iter()
             .flatten()
@@ -60,7 +63,24 @@ pub(super) async fn check(session: &Session<'_>) -> Result<Vec<Finding>, CliErro
     let mut found = visit_all(places, |place| visit(root.clone(), host.clone(), place)).await?;
     found.sort_by(|a, b| a.0.cmp(&b.0));
     findings.extend(found.into_iter().flat_map(|(_, findings)| findings));
+    findings.extend(kinds);
     Ok(findings)
+}
+
+/// Which kind of queue a bottle has, and why that is one for where it lies.
+fn kind(place: &Place) -> Finding {
+    let mount = Mount::of(&place.dir);
+    let lies = if mount.is_local() {
+        "which is this kernel's alone"
+    } else {
+        "which another kernel may have mounted too"
+    };
+    let text = format!(
+        "its queue is {}, on {}, {lies}",
+        place.backend,
+        mount.file_system()
+    );
+    Finding::new(Level::Info, place.slug.as_str(), text, "")
 }
 
 /// Puts a directory where it is no bottle: beside it, `dev.bad` would be one too.
@@ -72,7 +92,7 @@ fn aside(root: &Path, dir: &Path) -> String {
 async fn visit(root: PathBuf, host: Option<Option<Host>>, place: Place) -> (String, Vec<Finding>) {
     let slug = place.slug.to_string();
     let read = within(PATIENCE, async {
-        let queue = Queue::open_read_only(&place.dir, &place.slug).await?;
+        let queue = Queue::read_at(&place).await?;
         let (page, examined) = (queue.proposal_page().await?, queue.examine().await?);
         // The audit log after the queue: whatever was answered by then has its entry.
         let audited = match &host {
@@ -84,7 +104,10 @@ async fn visit(root: PathBuf, host: Option<Option<Host>>, place: Place) -> (Stri
     });
     let findings = match read.await {
         Ok((mount, page, examined, audited)) => {
-            let mend = "move the root to a local disk: supervise --root DIR";
+            let mend = format!(
+                "stop the bottle, then: {} && supervise prepare {slug} --queue files",
+                aside(&root, &place.dir)
+            );
             let mount = mount.map(|text| Finding::new(Level::Wrong, slug.as_str(), text, mend));
             mount
                 .into_iter()
@@ -117,7 +140,7 @@ fn refusal(root: &Path, place: &Place, error: &VisitError) -> Finding {
 /// What is odd about the rows of a queue.
 fn rows(place: &Place, page: &Page, now: OffsetDateTime) -> Vec<Finding> {
     let slug = &place.slug;
-    let db = quoted(&place.dir.join(supervise_core::QUEUE_DB_FILENAME));
+    let db = quoted(&place.database());
     let hidden = page.hidden.iter().map(|hidden| {
         let text = format!("row {} is never listed: {}", hidden.row, hidden.reason);
         let row = hidden.row;

@@ -49,6 +49,17 @@ pub(super) async fn check(session: &Session<'_>) -> Vec<Finding> {
         );
         findings.push(Finding::new(Level::Wrong, about, text, mend));
     }
+    if let Err(error) = session.queues() {
+        let path = root.queues_file();
+        let mend = format!("mend it: ${{EDITOR}} {}", quoted(&path));
+        let about = path.display().to_string();
+        findings.push(Finding::new(
+            Level::Wrong,
+            about,
+            error.explanation().plain(),
+            mend,
+        ));
+    }
     match audit(session).await {
         Ok(found) => findings.extend(found),
         Err(error) => findings.push(unreadable(&root.host_db(), &error)),
