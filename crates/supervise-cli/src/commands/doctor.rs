@@ -35,8 +35,6 @@ pub(crate) struct Args {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Level {
-    /// How it is, for whoever looks for a cause.
-    Info,
     Note,
     Wrong,
 }
@@ -48,7 +46,7 @@ struct Finding {
     /// What it is about: a bottle, or a path.
     about: String,
     text: String,
-    /// A command, or what else to do; empty where nothing is to be mended.
+    /// A command, or what else to do.
     mend: String,
 }
 
@@ -62,23 +60,19 @@ impl Finding {
         }
     }
 
-    fn lines(&self) -> Vec<Line> {
+    fn lines(&self) -> [Line; 2] {
         let (word, paint) = match self.level {
-            Level::Info => ("info", Paint::Dim),
             Level::Note => ("note", Paint::Yellow),
             Level::Wrong => ("wrong", Paint::Red),
         };
         let what = Line::default().paint(paint, word).pad_to(MARGIN);
         let mend = Line::default().pad_to(MARGIN).paint(Paint::Cyan, "mend: ");
-        let mut lines = vec![
+        [
             what.paint(Paint::Bold, SafeLine::new(&self.about))
                 .and(": ")
                 .and(SafeLine::new(&self.text)),
-        ];
-        if !self.mend.is_empty() {
-            lines.push(mend.and(SafeLine::new(&self.mend)));
-        }
-        lines
+            mend.and(SafeLine::new(&self.mend)),
+        ]
     }
 }
 
@@ -87,13 +81,15 @@ const MARGIN: usize = 7;
 
 pub(crate) async fn run(_: Args, session: &Session<'_>) -> Result<Exit, CliError> {
     let mut findings = host::check(session).await;
-    findings.extend(bottle::check(session).await?);
+    let (found, kinds) = bottle::check(session).await?;
+    findings.extend(found);
     match session.format {
         Format::Json => session.ui.json(&findings)?,
         Format::Human => {
             let lines: Vec<Line> = findings.iter().flat_map(Finding::lines).collect();
             session.ui.data(&lines);
-            if findings.iter().all(|finding| finding.level == Level::Info) {
+            session.ui.say(&kinds);
+            if findings.is_empty() {
                 session.ui.say(&[line!["nothing is wrong"]]);
             }
         }

@@ -33,6 +33,7 @@ mod modify;
 mod original;
 mod prepare;
 mod prune;
+mod queues;
 mod race;
 mod reject;
 mod reopen;

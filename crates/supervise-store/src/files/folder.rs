@@ -101,7 +101,9 @@ impl Folder {
         }
         let mut bytes = Vec::new();
         // The size was of a moment ago.
-        let read = File::from(fd).take(limit + 1).read_to_end(&mut bytes);
+        let read = File::from(fd)
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes);
         read.map_err(|error| StoreError::io(&self.path, error))?;
         Ok((bytes.len() as u64 <= limit).then_some(bytes))
     }

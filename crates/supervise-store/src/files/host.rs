@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use supervise_core::{Proposal, SafeLine, Slug};
 use uuid::Uuid;
@@ -16,6 +16,8 @@ use crate::line::{Claiming, Given, Note};
 use crate::row::parse_id;
 
 const POLL: Duration = Duration::from_millis(250);
+/// A bottle that finds a claim when it looks takes its withdrawal away again: of two at once the claim wins.
+const TIE: Duration = Duration::from_millis(50);
 /// A bottle may write anything; a request of ours is 1 MiB at most, and JSON may spell each byte with six.
 const MAX_PROPOSAL_BYTES: u64 = 8 << 20;
 /// What one look takes in; the next goes on.
@@ -65,15 +67,20 @@ impl HostFiles {
     pub(crate) async fn claim(&mut self, id: Uuid) -> Result<Claiming, StoreError> {
         let claim = Name::new(id, Kind::Claim);
         blocking(&self.outbox, move |folder| folder.mark(claim)).await?;
-        let withdrawn = blocking(&self.inbox, move |folder| {
-            folder.has(Name::new(id, Kind::Withdrawn))
-        })
-        .await?;
-        if !withdrawn {
-            return Ok(Claiming::Claimed);
+        let given_up = Instant::now() + TIE;
+        while self.is_withdrawn(id).await? {
+            if Instant::now() >= given_up {
+                blocking(&self.outbox, move |folder| folder.remove(claim)).await?;
+                return Ok(Claiming::Withdrawn);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        blocking(&self.outbox, move |folder| folder.remove(claim)).await?;
-        Ok(Claiming::Withdrawn)
+        Ok(Claiming::Claimed)
+    }
+
+    async fn is_withdrawn(&self, id: Uuid) -> Result<bool, StoreError> {
+        let withdrawn = Name::new(id, Kind::Withdrawn);
+        blocking(&self.inbox, move |folder| folder.has(withdrawn)).await
     }
 
     pub(crate) async fn release_others(&mut self, kept: &[Uuid]) -> Result<(), StoreError> {

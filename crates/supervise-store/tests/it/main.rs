@@ -4,6 +4,7 @@
 mod asks;
 mod audit;
 mod decisions;
+mod files;
 mod fixture;
 mod guards;
 mod hostile;

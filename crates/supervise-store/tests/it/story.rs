@@ -11,7 +11,7 @@ use supervise_store::{
 };
 
 use crate::fixture::{NO_LIMITS, ask, decided, held, plain, sql};
-use scene::Scene;
+pub(crate) use scene::Scene;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite_tells_the_story() {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use supervise_core::Slug;
+use supervise_core::{SafeLine, Slug};
 use supervise_store::{AuditedDecisions, Bottle, Host, Mount, Page, Place, Queue, StoreError, bottles};
 use time::OffsetDateTime;
 
@@ -12,11 +12,13 @@ use super::{Finding, Level, answers, configured, quoted, undelivered};
 use crate::error::CliError;
 use crate::inbox::{in_scope, require_named};
 use crate::session::Session;
+use crate::ui::{Line, line};
 use crate::visit::{VisitError, visit_all, within};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
-pub(super) async fn check(session: &Session<'_>) -> Result<Vec<Finding>, CliError> {
+/// What is wrong, and which kind of queue each bottle has.
+pub(super) async fn check(session: &Session<'_>) -> Result<(Vec<Finding>, Vec<Line>), CliError> {
     require_named(session)?;
     let mut findings = Vec::new();
     let mut places = Vec::new();
@@ -38,7 +40,7 @@ pub(super) async fn check(session: &Session<'_>) -> Result<Vec<Finding>, CliErro
             Bottle::Queue(..) | Bottle::Unusable { .. } => {}
         }
     }
-    let kinds: Vec<Finding> = places.iter().map(kind).collect();
+    let kinds: Vec<Line> = places.iter().map(kind).collect();
     // Before anything is opened: opening narrows a directory's mode.
     findings.extend(places.iter().flat_map(|place| {
         let db = place.database();
@@ -63,24 +65,26 @@ pub(super) async fn check(session: &Session<'_>) -> Result<Vec<Finding>, CliErro
     let mut found = visit_all(places, |place| visit(root.clone(), host.clone(), place)).await?;
     found.sort_by(|a, b| a.0.cmp(&b.0));
     findings.extend(found.into_iter().flat_map(|(_, findings)| findings));
-    findings.extend(kinds);
-    Ok(findings)
+    Ok((findings, kinds))
 }
 
-/// Which kind of queue a bottle has, and why that is one for where it lies.
-fn kind(place: &Place) -> Finding {
+/// Which kind of queue a bottle has, and what it lies on.
+fn kind(place: &Place) -> Line {
     let mount = Mount::of(&place.dir);
     let lies = if mount.is_local() {
-        "which is this kernel's alone"
+        ", which is this kernel's alone"
     } else {
-        "which another kernel may have mounted too"
+        ", which another kernel may have mounted too"
     };
-    let text = format!(
-        "its queue is {}, on {}, {lies}",
-        place.backend,
-        mount.file_system()
-    );
-    Finding::new(Level::Info, place.slug.as_str(), text, "")
+    let on = SafeLine::new(mount.file_system());
+    line![
+        &place.slug,
+        ": its queue is ",
+        place.backend.name(),
+        ", on ",
+        on,
+        lies
+    ]
 }
 
 /// Puts a directory where it is no bottle: beside it, `dev.bad` would be one too.

@@ -85,6 +85,16 @@ impl Scene {
         intended.audit(false).await?.answer().await
     }
 
+    /// Finishes or undoes what was interrupted; says which proposals that were.
+    pub(crate) async fn recover(&self) -> Vec<String> {
+        let host = Host::create(&self.root).await.unwrap();
+        let queue = self.operator().await;
+        let lock = host.bottle_lock(&self.place.slug).await.unwrap();
+        let recovery = host.recover(&lock, &queue).await.unwrap();
+        assert!(recovery.unfinished.is_empty());
+        recovery.recovered.into_iter().map(|one| one.id).collect()
+    }
+
     /// Lifts the refusal that a proposal's rejection brought.
     pub(crate) async fn lift(&self, id: &str) -> Option<Refusal> {
         let host = Host::create(&self.root).await.unwrap();
