@@ -202,21 +202,23 @@ fn refused_at(note: &Note) -> Option<String> {
 /// `None`: it can't be read now, and is looked at again.
 fn read_note(folder: &Folder, name: Name) -> Result<Option<Option<Note>>, StoreError> {
     Ok(match name.kind {
-        Kind::Response => match folder.read(name, MAX_RESPONSE_BYTES)? {
-            Some(bytes) => Some(match note::read_answer(&bytes, name.id) {
-                Ok(given) => Some(Note::Answered(Box::new(given))),
-                Err(why) => {
-                    tracing::warn!(id = %name.id, why = %SafeLine::new(&why), "a response can't be read");
-                    None
-                }
-            }),
-            None => None,
-        },
+        Kind::Response => (folder.read(name, MAX_RESPONSE_BYTES)?).map(|bytes| answered(name.id, &bytes)),
         Kind::Reopened => Some(Some(Note::Reopened(name.id))),
         // Where no answer came before it, the end is a withdrawal that the host had noted.
         Kind::Ended => Some(Some(Note::Withdrawn(name.id))),
         _ => Some(None),
     })
+}
+
+/// A response that can't be read counts as none.
+fn answered(id: Uuid, bytes: &[u8]) -> Option<Note> {
+    match note::read_answer(bytes, id) {
+        Ok(given) => Some(Note::Answered(Box::new(given))),
+        Err(why) => {
+            tracing::warn!(%id, why = %SafeLine::new(&why), "a response can't be read");
+            None
+        }
+    }
 }
 
 fn own_notes(folder: &Folder, slug: &Slug) -> Result<Vec<Note>, StoreError> {

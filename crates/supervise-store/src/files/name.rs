@@ -96,7 +96,7 @@ mod tests {
         }
         for odd in [
             "proposal".to_owned(),
-            format!("{id}"),
+            id.to_owned(),
             format!("{id}.joined-07"),
             format!("{id}.joined-"),
             format!("{id}.joined-18446744073709551616"),
