@@ -5,6 +5,7 @@ pub(crate) mod client;
 mod http;
 mod inputs;
 pub(crate) mod machine;
+mod mounted;
 mod operator;
 mod process;
 mod program;

@@ -77,6 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failed> {
 
 fn short() -> Result<(), Failed> {
     kill::run(&kill::Args::short())?;
+    kill::run(&kill::Args::on(world::Queue::Files))?;
     race::run(&race::Args::short())?;
     soak::run(&soak::Args::short())?;
     power::run(&power::Args::short())?;

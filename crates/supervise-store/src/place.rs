@@ -128,6 +128,7 @@ impl Queue {
             Backend::Files => {
                 let mut connection = open_history(place).await?;
                 connection.take_in().await?;
+                connection.begin_read().await?;
                 Queue::page_in(connection, &place.slug).await
             }
         }

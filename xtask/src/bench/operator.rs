@@ -12,6 +12,8 @@ pub(super) struct Operator(Dialogue);
 pub(super) enum Way {
     Store,
     PlainSql,
+    /// By the response's file, in a queue of files.
+    File,
 }
 
 impl Operator {
@@ -19,6 +21,13 @@ impl Operator {
     pub(super) fn at(ground: &Ground) -> Result<Operator, Failed> {
         let mut decide = program::built("examples/decide")?;
         decide.arg("at").arg(ground.root());
+        Dialogue::start(&mut decide).map(Operator)
+    }
+
+    /// Stands at a queue of files.
+    pub(super) fn at_files(ground: &Ground) -> Result<Operator, Failed> {
+        let mut decide = program::built("examples/decide")?;
+        decide.arg("at-files").arg(ground.root());
         Dialogue::start(&mut decide).map(Operator)
     }
 
@@ -35,6 +44,7 @@ impl Operator {
         let command = match way {
             Way::Store => "next store",
             Way::PlainSql => "next plain",
+            Way::File => "next file",
         };
         number(&self.0.ask(command)?)
     }

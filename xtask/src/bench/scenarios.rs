@@ -67,6 +67,8 @@ macro_rules! scenarios {
 scenarios! {
     "latency-store", Everybody => latency::through_store,
     "latency-sql", Everybody => latency::by_plain_sql,
+    "latency-files", Ours => latency::through_files,
+    "latency-files-poll", Ours => latency::through_files_by_poll,
     "held-200", Everybody => held::few,
     "held-10000", Ours => held::many,
     "held-10000-sse", Ours => held::many_with_progress,

@@ -38,18 +38,34 @@ impl Ground {
     pub(super) fn root(&self) -> PathBuf {
         self.0.path().to_owned()
     }
+
+    pub(super) fn queue(&self) -> PathBuf {
+        self.root().join("queue/bench")
+    }
 }
 
 impl Server {
     /// Starts the subject's server without any limit; calls wait for `patience` seconds.
     pub(super) fn start(subject: &Subject, ground: &Ground, patience: f64) -> Result<Server, Failed> {
+        let sqlite = ground.queue().display().to_string();
+        Server::start_at(subject, ground, patience, &format!("sqlite:{sqlite}"))
+    }
+
+    /// The same on a queue of any kind. Other programs know one kind and read its directory.
+    pub(super) fn start_at(
+        subject: &Subject,
+        ground: &Ground,
+        patience: f64,
+        queue_url: &str,
+    ) -> Result<Server, Failed> {
         let address = free_address()?;
         let log = ground.root().join("server.log");
         let stderr = File::create(&log).map_err(trouble("the server's log"))?;
         let mut command = subject.server()?;
         command
             .env("SUPERVISE_BOTTLE_SLUG", "bench")
-            .env("SUPERVISE_QUEUE_DIR", ground.root().join("queue/bench"))
+            .env("SUPERVISE_QUEUE_DIR", ground.queue())
+            .env("SUPERVISE_QUEUE_URL", queue_url)
             .env("SUPERVISE_BIND", "127.0.0.1")
             .env("SUPERVISE_PORT", address.port().to_string())
             .env("SUPERVISE_RESPONSE_TIMEOUT_SECONDS", patience.to_string())

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::ledger::Ledger;
 use super::random::{Random, fresh_seed};
-use super::world::{World, lock};
+use super::world::{Queue, World, lock};
 use super::{agents, operator, settle, verdict};
 use crate::command::{Failed, say};
 
@@ -22,21 +22,37 @@ pub(crate) struct Args {
     /// Repeats the choices of an earlier run; the timing is the machine's
     #[arg(long)]
     seed: Option<u64>,
+    /// The kind of queue between the two
+    #[arg(long, value_enum, default_value = "sqlite")]
+    queue: Queue,
 }
 
 impl Args {
     pub(super) fn short() -> Self {
+        Args::on(Queue::Sqlite)
+    }
+
+    /// The short form on a queue of this kind.
+    pub(super) fn on(queue: Queue) -> Self {
         Args {
             cycles: 60,
             seed: None,
+            queue,
         }
     }
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failed> {
     let seed = args.seed.unwrap_or_else(fresh_seed);
-    say(&format!("kill: {} cycles, seed {seed}", args.cycles));
-    let (world, ledger) = (World::with_routes(&[SLUG.to_owned()])?, Ledger::default());
+    say(&format!(
+        "kill: {} cycles on {}, seed {seed}",
+        args.cycles,
+        args.queue.name()
+    ));
+    let (world, ledger) = (
+        World::with_routes_on(args.queue, &[SLUG.to_owned()])?,
+        Ledger::default(),
+    );
     play(&world, &ledger, args.cycles, Random::new(seed))?;
     settle::check(&world, &ledger)?;
     let book = ledger.book();

@@ -10,7 +10,24 @@ use tempfile::TempDir;
 use super::bottle::Bottle;
 use crate::command::Failed;
 
+/// The kind of queue that a bottle has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Queue {
+    Sqlite,
+    Files,
+}
+
+impl Queue {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Queue::Sqlite => "sqlite",
+            Queue::Files => "files",
+        }
+    }
+}
+
 pub(super) struct World {
+    pub(super) queue: Queue,
     /// Their sidecars run; ended before the folder goes.
     pub(super) bottles: Vec<Bottle>,
     programs: PathBuf,
@@ -27,23 +44,24 @@ reload = ["true"]
 impl World {
     /// A root where approving changes nothing.
     pub(super) fn new(slugs: &[String]) -> Result<World, Failed> {
-        World::new_in(&programs()?, slugs)
+        World::new_in(&programs()?, Queue::Sqlite, slugs)
     }
 
-    fn new_in(place: &Path, slugs: &[String]) -> Result<World, Failed> {
+    fn new_in(place: &Path, queue: Queue, slugs: &[String]) -> Result<World, Failed> {
         let programs = programs()?;
         let dir = tempfile::Builder::new()
             .prefix("torture-")
             .tempdir_in(place)
             .map_err(trouble("making a root"))?;
         let mut world = World {
+            queue,
             bottles: Vec::new(),
             operator: Mutex::new(None),
             programs,
             dir,
         };
         for slug in slugs {
-            world.supervise(&["prepare", slug])?;
+            world.supervise(&["prepare", slug, "--queue", queue.name()])?;
             let bottle = Bottle::start(slug, &world.programs, world.root())?;
             world.bottles.push(bottle);
         }
@@ -52,12 +70,21 @@ impl World {
 
     /// A root where approving writes routes.
     pub(super) fn with_routes(slugs: &[String]) -> Result<World, Failed> {
-        World::with_routes_in(&programs()?, slugs)
+        World::with_routes_on(Queue::Sqlite, slugs)
+    }
+
+    /// The same with queues of a given kind.
+    pub(super) fn with_routes_on(queue: Queue, slugs: &[String]) -> Result<World, Failed> {
+        World::furnished(&programs()?, queue, slugs)
     }
 
     /// The same, somewhere else than beside the programs.
     pub(super) fn with_routes_in(place: &Path, slugs: &[String]) -> Result<World, Failed> {
-        let world = World::new_in(place, slugs)?;
+        World::furnished(place, Queue::Sqlite, slugs)
+    }
+
+    fn furnished(place: &Path, queue: Queue, slugs: &[String]) -> Result<World, Failed> {
+        let world = World::new_in(place, queue, slugs)?;
         let write = || {
             fs::create_dir(world.root().join("egress"))?;
             fs::write(world.root().join("supervise.toml"), SETTINGS)?;
@@ -68,6 +95,14 @@ impl World {
         };
         write().map_err(trouble("writing the settings"))?;
         Ok(world)
+    }
+
+    /// Where the host keeps a bottle's proposals, below the root.
+    pub(super) fn database(&self, slug: &str) -> String {
+        match self.queue {
+            Queue::Sqlite => format!("queue/{slug}/supervise.db"),
+            Queue::Files => format!("history/{slug}/supervise.db"),
+        }
     }
 
     pub(super) fn root(&self) -> &Path {

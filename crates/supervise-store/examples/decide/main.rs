@@ -6,6 +6,7 @@
 mod audit;
 mod clock;
 mod diff;
+mod files;
 mod fill;
 mod page;
 mod plain;
@@ -18,7 +19,7 @@ use supervise_core::{Root, Slug};
 
 type Error = Box<dyn std::error::Error>;
 
-const USAGE: &str = "usage: decide at ROOT | fill ROOT BOTTLES PENDING ARCHIVED | fill-audit ROOT ENTRIES | \
+const USAGE: &str = "usage: decide at ROOT | at-files ROOT | fill ROOT BOTTLES PENDING ARCHIVED | fill-audit ROOT ENTRIES | \
     page ROOT TIMES | diff BEFORE AFTER TIMES";
 
 /// One queue under a root, as every command here needs it.
@@ -42,6 +43,7 @@ async fn main() -> Result<(), Error> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["at", root] => obey(&Bench::new(root)?).await,
+        ["at-files", root] => obey_in_files(&Bench::new(root)?).await,
         ["fill", root, bottles, pending, archived] => {
             fill::fill(root, bottles.parse()?, pending.parse()?, archived.parse()?).await?;
             say("filled")
@@ -70,6 +72,18 @@ async fn obey(bench: &Bench) -> Result<(), Error> {
             other => return Err(format!("unknown command: {other}").into()),
         };
         say(&answer)?;
+    }
+    Ok(())
+}
+
+/// The same in a queue of files, where there is one command.
+async fn obey_in_files(bench: &Bench) -> Result<(), Error> {
+    let mut files = files::Files::at(bench);
+    for line in io::stdin().lock().lines() {
+        match line?.as_str() {
+            "next file" => say(&files.decide_next().await?)?,
+            other => return Err(format!("unknown command: {other}").into()),
+        }
     }
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use super::{Measure, Size};
 use crate::bench::agent::{Agent, number};
+use crate::bench::mounted::Mounted;
 use crate::bench::operator::{Operator, Way};
 use crate::bench::reading::{Goal, Reading, percentile};
 use crate::bench::server::{Ground, Server};
 use crate::bench::subject::Subject;
-use crate::command::Failed;
+use crate::command::{Failed, say};
 
 const ROUNDS: usize = 500;
 const PATIENCE: f64 = 30.0;
@@ -17,6 +18,32 @@ pub(super) fn through_store(subject: &Subject, size: Size) -> Measure {
 
 pub(super) fn by_plain_sql(subject: &Subject, size: Size) -> Measure {
     readings(measure(subject, size, Way::PlainSql)?, [1.5, 10.0])
+}
+
+/// Where the kernel says that a file has come.
+pub(super) fn through_files(subject: &Subject, size: Size) -> Measure {
+    let ground = Ground::new()?;
+    let url = format!("files:{}", ground.queue().display());
+    let server = Server::start_at(subject, &ground, PATIENCE, &url)?;
+    readings(
+        play(&server, || Operator::at_files(&ground), size, Way::File)?,
+        [1.0, 10.0],
+    )
+}
+
+/// Through a mount that hides the host's changes from the kernel, as those of virtual machines do: the poll finds them.
+pub(super) fn through_files_by_poll(subject: &Subject, size: Size) -> Measure {
+    let ground = Ground::new()?;
+    let Some(mounted) = Mounted::over(&ground)? else {
+        say("      left out: bindfs is not installed");
+        return Ok(Vec::new());
+    };
+    let url = format!("files:{}", mounted.point().display());
+    let server = Server::start_at(subject, &ground, PATIENCE, &url)?;
+    readings(
+        play(&server, || Operator::at_files(&ground), size, Way::File)?,
+        [25.0, 50.0],
+    )
 }
 
 fn readings(mut times: Vec<f64>, [p50, p99]: [f64; 2]) -> Measure {
@@ -32,10 +59,19 @@ fn readings(mut times: Vec<f64>, [p50, p99]: [f64; 2]) -> Measure {
 fn measure(subject: &Subject, size: Size, way: Way) -> Result<Vec<f64>, Failed> {
     let ground = Ground::new()?;
     let server = Server::start(subject, &ground, PATIENCE)?;
+    play(&server, || Operator::at(&ground), size, way)
+}
+
+fn play(
+    server: &Server,
+    operator: impl FnOnce() -> Result<Operator, Failed>,
+    size: Size,
+    way: Way,
+) -> Result<Vec<f64>, Failed> {
     let mut agent = Agent::start(server.address, &["latency".to_owned()])?;
     // A first call makes the server create its database, and opens every connection.
     agent.say("call")?;
-    let mut operator = Operator::at(&ground)?;
+    let mut operator = operator()?;
     let mut times = Vec::new();
     for round in 0..=size.of(ROUNDS) {
         if round > 0 {
