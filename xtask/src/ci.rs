@@ -9,6 +9,7 @@ mod long;
 mod mitmproxy;
 pub(crate) mod original;
 mod packages;
+mod postgres;
 mod python_mcp;
 mod steps;
 mod tampering;

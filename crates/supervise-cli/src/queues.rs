@@ -67,12 +67,7 @@ impl Queues {
 
     /// Where a bottle's queue is.
     pub(crate) fn place(&self, root: &Root, slug: &Slug) -> Place {
-        Place {
-            slug: slug.clone(),
-            dir: root.queue_dir(slug),
-            backend: self.backend(slug).unwrap_or(Backend::Sqlite),
-            history: root.history_dir(slug),
-        }
+        Place::new(root, slug, self.backend(slug).unwrap_or(Backend::Sqlite))
     }
 
     /// Names a bottle's kind in the file: under a lock, read again, whole or not at all.

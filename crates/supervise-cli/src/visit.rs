@@ -73,12 +73,11 @@ mod tests {
     async fn a_few_at_once_and_all_in_the_end() {
         let slug: supervise_core::Slug = "dev".parse().unwrap();
         let places = vec![
-            Place {
-                slug,
-                dir: "/".into(),
-                backend: supervise_store::Backend::Sqlite,
-                history: "/".into(),
-            };
+            Place::new(
+                &supervise_core::Root::new("/"),
+                &slug,
+                supervise_store::Backend::Sqlite
+            );
             50
         ];
         let visit = |_| async {

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use supervise_core::Slug;
+use supervise_core::{Digest, Slug};
 use uuid::Uuid;
 
 use crate::connection::Connection;
 use crate::error::StoreError;
 use crate::files::{self, BottleFiles};
+#[cfg(feature = "postgres")]
+use crate::fleet::{BottleLine, FleetUrl, OperatorSide, Record};
 use crate::line::{Claiming, Line, Note, Withdrawing};
 use crate::notes;
 use crate::watch::POLL;
@@ -22,6 +24,43 @@ impl Connection {
         notes::write(&mut connection, told).await?;
         connection.line = Some(Line::BottleFiles(files));
         Ok(connection)
+    }
+
+    /// Opens a bottle's side of a fleet: tables in memory, filled with what is kept of the bottle.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn open_bottle_fleet(url: &FleetUrl, slug: &Slug) -> Result<Connection, StoreError> {
+        let mut fleet = BottleLine::connect(url, slug).await?;
+        let mut connection = Connection::open_in_memory().await?;
+        notes::write(&mut connection, fleet.load().await?).await?;
+        connection.line = Some(Line::BottleFleet(Box::new(fleet)));
+        Ok(connection)
+    }
+
+    /// Opens the operator's side of one bottle of a fleet: tables in memory as well.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn open_operator_fleet(url: &FleetUrl, slug: &Slug) -> Result<Connection, StoreError> {
+        let fleet = OperatorSide::connect(url, slug).await?;
+        let mut connection = Connection::open_in_memory().await?;
+        connection.line = Some(Line::OperatorFleet(Box::new(fleet)));
+        connection.take_in().await?;
+        Ok(connection)
+    }
+
+    /// The audit entry that goes with an answer, where the other side keeps a log of its own.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn entrust(&mut self, id: Uuid, record: impl FnOnce() -> Record) {
+        if let Some(Line::OperatorFleet(fleet)) = &mut self.line {
+            fleet.entrust(id, record());
+        }
+    }
+
+    /// Appends to the log that the other side keeps of its own, where it does.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn audit_told(&mut self, record: &Record) -> Result<(), StoreError> {
+        match &mut self.line {
+            Some(Line::OperatorFleet(fleet)) => fleet.audit(record).await,
+            _ => Ok(()),
+        }
     }
 
     /// Tells the other side once the transaction commits, where it has tables of its own.
@@ -50,9 +89,28 @@ impl Connection {
         let taken = match &mut line {
             Line::HostFiles(host) => files::import(self, host).await,
             Line::BottleFiles(bottle) => self.take_news(bottle).await,
+            #[cfg(feature = "postgres")]
+            Line::BottleFleet(fleet) => match fleet.news().await {
+                Ok(news) => self.note_all(news).await,
+                Err(error) => Err(error),
+            },
+            #[cfg(feature = "postgres")]
+            Line::OperatorFleet(fleet) => match fleet.load().await {
+                Ok(kept) => self.note_all(kept).await,
+                Err(error) => Err(error),
+            },
         };
         self.line = Some(line);
         taken
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn note_all(&mut self, told: Vec<Note>) -> Result<bool, StoreError> {
+        let any = !told.is_empty();
+        if any {
+            notes::write(self, told).await?;
+        }
+        Ok(any)
     }
 
     async fn take_news(&mut self, bottle: &mut BottleFiles) -> Result<bool, StoreError> {
@@ -76,9 +134,9 @@ impl Connection {
         }
     }
 
-    pub(crate) async fn claim_told(&mut self, id: Uuid) -> Result<Claiming, StoreError> {
+    pub(crate) async fn claim_told(&mut self, id: Uuid, digest: Digest) -> Result<Claiming, StoreError> {
         match &mut self.line {
-            Some(line) => line.claim(id).await,
+            Some(line) => line.claim(id, digest).await,
             None => Ok(Claiming::Claimed),
         }
     }
@@ -90,11 +148,19 @@ impl Connection {
         }
     }
 
-    /// The directory in which news appear.
-    pub(crate) fn watched(&self) -> &Path {
+    /// The directory in which news appear, where they do.
+    pub(crate) fn watched(&self) -> Option<&Path> {
         match &self.line {
             Some(line) => line.watched(),
-            None => self.path().parent().unwrap_or(Path::new("/")),
+            None => self.path().parent(),
+        }
+    }
+
+    /// Waits for a hint that doesn't come by that directory; for ever where none do.
+    pub(crate) async fn hinted(&mut self) {
+        match &mut self.line {
+            Some(line) => line.hinted().await,
+            None => std::future::pending().await,
         }
     }
 

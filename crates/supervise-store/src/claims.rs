@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "postgres")]
+use supervise_core::SafeLine;
 use supervise_core::{Digest, Proposal, Response, Slug, now_timestamp};
 
 use crate::connection::Connection;
@@ -27,6 +29,22 @@ impl Queue {
         self.db()
             .write(move |connection| Box::pin(claim(connection, slug, id, digest, token)))
             .await?
+    }
+
+    /// Where the queue's other side keeps a log of its own, it has the failure too. The host's entry stands without it.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn failure_told(&self, intent: &Intent, why: &str) {
+        let record = crate::fleet::Record {
+            entry: intent.failure_entry(why),
+            origin: intent.origin(),
+        };
+        let told = self
+            .db()
+            .read(move |connection| Box::pin(async move { connection.audit_told(&record).await }))
+            .await;
+        if let Err(error) = told {
+            tracing::warn!(error = %SafeLine::new(&error.to_string()), "the fleet's log has no entry of a failure");
+        }
     }
 
     pub(crate) async fn claim_release(&self, token: &str) -> Result<(), StoreError> {
@@ -57,6 +75,14 @@ impl Queue {
 }
 
 impl Intent {
+    #[cfg(feature = "postgres")]
+    fn record(&self) -> crate::fleet::Record {
+        crate::fleet::Record {
+            entry: self.decision_entry(),
+            origin: self.origin(),
+        }
+    }
+
     fn answer(&self, audited: AuditedAs) -> Answer {
         let response = Response {
             proposal_id: self.proposal.id.clone(),
@@ -101,8 +127,13 @@ async fn claim(
     let Some(told) = parse_id(&id) else {
         return Ok(Err(DecisionError::NoSuch));
     };
-    if connection.claim_told(told).await? == Claiming::Withdrawn {
-        return Ok(Err(DecisionError::Withdrawn));
+    match connection.claim_told(told, digest).await? {
+        Claiming::Claimed => {}
+        Claiming::Withdrawn => return Ok(Err(DecisionError::Withdrawn)),
+        Claiming::BeingDecided => return Ok(Err(DecisionError::BeingDecided)),
+        Claiming::Already(status) => return Ok(Err(DecisionError::Already(status))),
+        Claiming::Changed(found) => return Ok(Err(DecisionError::Changed { found })),
+        Claiming::NoSuch => return Ok(Err(DecisionError::NoSuch)),
     }
     let query = "INSERT INTO supervise_claims (proposal_id, token, claimed_at) VALUES (?1, ?2, ?3)
         RETURNING proposal_id = ?1 AND token = ?2";
@@ -143,6 +174,10 @@ async fn answer(
     let answer = intent.answer(audited);
     let refused = refusals::record(connection, &intent.proposal, &answer.response, intent.sticky).await?;
     let until = refused.as_ref().map(|(_, until)| until.clone());
+    #[cfg(feature = "postgres")]
+    if let Some(id) = parse_id(intent.id()) {
+        connection.entrust(id, || intent.record());
+    }
     connection.tell(|| Note::Answered(Box::new(Given { answer, refused })));
     Ok(until)
 }

@@ -345,6 +345,10 @@ impl Connection {
     /// Looks whether the file that is open is still the one at its path; if not, opens what is there. True if it
     /// did. A deleted file would take everything and show it to nobody.
     pub(crate) async fn follow_file(&mut self) -> Result<bool, StoreError> {
+        #[cfg(feature = "postgres")]
+        if matches!(self.line, Some(Line::BottleFleet(_) | Line::OperatorFleet(_))) {
+            return Ok(false);
+        }
         if let Some(Line::BottleFiles(files)) = &self.line {
             if files.is_in_place().await? {
                 return Ok(false);

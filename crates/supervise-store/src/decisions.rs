@@ -281,6 +281,8 @@ impl Intended {
     pub async fn fail(self, why: &str) -> Result<i64, DecisionError> {
         let Intended { course, intent, .. } = self;
         let audit_id = course.host.intent_fail(&intent, why).await?;
+        #[cfg(feature = "postgres")]
+        course.queue.failure_told(&intent, why).await;
         // A claim that stays is released by the next to take the lock.
         let _ = course.queue.claim_release(&intent.token).await;
         course.queue.ring();

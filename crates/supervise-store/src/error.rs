@@ -67,6 +67,12 @@ pub enum StoreError {
     /// The store's task has ended.
     #[error("the store has stopped")]
     Gone,
+    /// The fleet's database can't be reached, or lets nobody in.
+    #[error("the fleet's database can't be reached: {0}")]
+    Unreachable(String),
+    /// Any other error of PostgreSQL.
+    #[error("the fleet's database: {0}")]
+    Postgres(String),
     /// Any other error of SQLite.
     #[error("sqlite: {0}")]
     Sqlite(String),

@@ -44,12 +44,6 @@ pub(crate) fn open_dir(path: &Path) -> Result<OwnedFd, StoreError> {
     Ok(dir)
 }
 
-/// Opens a directory whoever owns it, to be told of what happens in it.
-pub(crate) fn open_any_dir(path: &Path) -> Result<OwnedFd, StoreError> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(CWD, path, flags, Mode::empty()).map_err(|errno| StoreError::io(path, errno))
-}
-
 /// What a small file in a directory holds. `None`: there is none, or nothing that could be ours.
 pub(crate) fn read_small(dir: &Path, name: &str, limit: u64) -> Result<Option<String>, StoreError> {
     let path = dir.join(name);

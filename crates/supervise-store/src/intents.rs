@@ -71,11 +71,11 @@ impl Intent {
         }
     }
 
-    fn decision_entry(&self) -> AuditEntry {
+    pub(crate) fn decision_entry(&self) -> AuditEntry {
         self.entry(self.status.name(), self.notes.clone(), self.diff.clone())
     }
 
-    fn failure_entry(&self, why: &str) -> AuditEntry {
+    pub(crate) fn failure_entry(&self, why: &str) -> AuditEntry {
         let notes = match self.audited {
             Some(audited) => format!("{ENTRY}{}{NOT_DELIVERED}{why}", audited.audit_id),
             None => format!("{} was rolled back: {why}", self.status),
@@ -83,7 +83,7 @@ impl Intent {
         self.entry(ACTION_APPLY_FAILED, notes, String::new())
     }
 
-    fn origin(&self) -> AuditOrigin {
+    pub(crate) fn origin(&self) -> AuditOrigin {
         AuditOrigin {
             proposal_id: Some(self.proposal.id.clone()),
             tool: Some(self.proposal.tool.name().to_owned()),

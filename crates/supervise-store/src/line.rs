@@ -7,11 +7,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use supervise_core::Proposal;
+use supervise_core::{Digest, Proposal, Status};
 use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::files::{BottleFiles, HostFiles};
+#[cfg(feature = "postgres")]
+use crate::fleet::{BottleLine, OperatorSide};
 use crate::hold::Answer;
 
 /// What one side tells the other. Each is told once and never taken back.
@@ -47,10 +49,15 @@ pub(crate) enum Withdrawing {
 }
 
 /// What became of a claim on the other side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Claiming {
     Claimed,
     Withdrawn,
+    BeingDecided,
+    Already(Status),
+    /// It isn't what was shown; this is what is there.
+    Changed(Box<Proposal>),
+    NoSuch,
 }
 
 /// One side of the way to the other.
@@ -58,6 +65,10 @@ pub(crate) enum Claiming {
 pub(crate) enum Line {
     BottleFiles(BottleFiles),
     HostFiles(HostFiles),
+    #[cfg(feature = "postgres")]
+    BottleFleet(Box<BottleLine>),
+    #[cfg(feature = "postgres")]
+    OperatorFleet(Box<OperatorSide>),
 }
 
 impl Line {
@@ -66,6 +77,10 @@ impl Line {
         match self {
             Line::BottleFiles(files) => files.publish(notes).await,
             Line::HostFiles(files) => files.publish(notes).await,
+            #[cfg(feature = "postgres")]
+            Line::BottleFleet(fleet) => fleet.publish(&notes).await,
+            #[cfg(feature = "postgres")]
+            Line::OperatorFleet(fleet) => fleet.publish(notes).await,
         }
     }
 
@@ -73,16 +88,28 @@ impl Line {
     pub(crate) async fn withdraw(&mut self, id: Uuid) -> Result<Withdrawing, StoreError> {
         match self {
             Line::BottleFiles(files) => files.withdraw(id).await,
-            // The host takes nothing back that it didn't ask.
+            #[cfg(feature = "postgres")]
+            Line::BottleFleet(fleet) => fleet.withdraw(id).await,
+            // The operator's side takes nothing back that it didn't ask.
             Line::HostFiles(_) => Ok(Withdrawing::Withdrawn),
+            #[cfg(feature = "postgres")]
+            Line::OperatorFleet(_) => Ok(Withdrawing::Withdrawn),
         }
     }
 
     /// Keeps the bottle from taking a proposal back, unless it has.
-    pub(crate) async fn claim(&mut self, id: Uuid) -> Result<Claiming, StoreError> {
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(unused_variables, reason = "a row of the host's is not swapped")
+    )]
+    pub(crate) async fn claim(&mut self, id: Uuid, digest: Digest) -> Result<Claiming, StoreError> {
         match self {
             Line::BottleFiles(_) => Ok(Claiming::Claimed),
             Line::HostFiles(files) => files.claim(id).await,
+            #[cfg(feature = "postgres")]
+            Line::BottleFleet(_) => Ok(Claiming::Claimed),
+            #[cfg(feature = "postgres")]
+            Line::OperatorFleet(fleet) => fleet.claim(id, digest).await,
         }
     }
 
@@ -91,14 +118,28 @@ impl Line {
         match self {
             Line::BottleFiles(_) => Ok(()),
             Line::HostFiles(files) => files.release_others(kept).await,
+            // A claim goes with the connection that took it.
+            #[cfg(feature = "postgres")]
+            Line::BottleFleet(_) | Line::OperatorFleet(_) => Ok(()),
         }
     }
 
-    /// The directory in which the other side's notes appear.
-    pub(crate) fn watched(&self) -> &Path {
+    /// The directory in which the other side's notes appear, where they do.
+    pub(crate) fn watched(&self) -> Option<&Path> {
         match self {
-            Line::BottleFiles(files) => files.watched(),
-            Line::HostFiles(files) => files.watched(),
+            Line::BottleFiles(files) => Some(files.watched()),
+            Line::HostFiles(files) => Some(files.watched()),
+            #[cfg(feature = "postgres")]
+            Line::BottleFleet(_) | Line::OperatorFleet(_) => None,
+        }
+    }
+
+    /// Waits for a hint that comes by the line itself; for ever where none do. Dropping the future loses none.
+    pub(crate) async fn hinted(&mut self) {
+        match self {
+            #[cfg(feature = "postgres")]
+            Line::BottleFleet(fleet) => fleet.hinted().await,
+            _ => std::future::pending().await,
         }
     }
 
@@ -107,6 +148,10 @@ impl Line {
         match self {
             Line::BottleFiles(files) => files.poll_every(),
             Line::HostFiles(files) => files.poll_every(),
+            #[cfg(feature = "postgres")]
+            Line::BottleFleet(fleet) => fleet.poll_every(),
+            #[cfg(feature = "postgres")]
+            Line::OperatorFleet(fleet) => fleet.poll_every(),
         }
     }
 }

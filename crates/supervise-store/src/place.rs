@@ -2,19 +2,19 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use supervise_core::{QUEUE_DB_FILENAME, Slug};
-use thiserror::Error;
+use supervise_core::{QUEUE_DB_FILENAME, Root, Slug};
 
 use crate::connection::{Access, Connection};
 use crate::error::StoreError;
 use crate::files::{self, HostFiles};
+#[cfg(feature = "postgres")]
+use crate::fleet::FleetUrl;
 use crate::guard;
 use crate::inbox::Page;
 use crate::line::Line;
-use crate::mount::Mount;
 use crate::queue::Queue;
+use crate::queue_url::QueueUrl;
 use crate::schema::QUEUE;
 
 /// The name of the file in a queue's directory that tells the bottle which kind it is.
@@ -28,6 +28,9 @@ pub enum Backend {
     Sqlite,
     /// Files that are written once, where two kernels share a mount, or the bottle must not write answers.
     Files,
+    /// A fleet's PostgreSQL database.
+    #[cfg(feature = "postgres")]
+    Postgres,
 }
 
 impl Backend {
@@ -36,6 +39,8 @@ impl Backend {
         match self {
             Backend::Sqlite => "sqlite",
             Backend::Files => "files",
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => "postgres",
         }
     }
 
@@ -61,6 +66,7 @@ impl fmt::Display for Backend {
 
 /// Where the host finds a bottle's queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Place {
     /// The bottle.
     pub slug: Slug,
@@ -70,9 +76,33 @@ pub struct Place {
     pub backend: Backend,
     /// Where the host keeps what it must not share: the history of a queue of files.
     pub history: PathBuf,
+    /// The database of the fleet that the bottle belongs to.
+    #[cfg(feature = "postgres")]
+    pub fleet: Option<FleetUrl>,
 }
 
 impl Place {
+    /// A bottle's place under a root.
+    pub fn new(root: &Root, slug: &Slug, backend: Backend) -> Place {
+        Place {
+            slug: slug.clone(),
+            dir: root.queue_dir(slug),
+            backend,
+            history: root.history_dir(slug),
+            #[cfg(feature = "postgres")]
+            fleet: None,
+        }
+    }
+
+    /// The place of a bottle in a fleet.
+    #[cfg(feature = "postgres")]
+    pub fn in_fleet(root: &Root, slug: &Slug, url: &FleetUrl) -> Place {
+        Place {
+            fleet: Some(url.clone()),
+            ..Place::new(root, slug, Backend::Postgres)
+        }
+    }
+
     /// Makes the directories, the database or its history, and the marker for the bottle.
     pub fn prepare(&self) -> Result<(), StoreError> {
         guard::create_dir(&self.dir)?;
@@ -88,7 +118,20 @@ impl Place {
         match self.backend {
             Backend::Sqlite => self.dir.join(QUEUE_DB_FILENAME),
             Backend::Files => self.history.join(QUEUE_DB_FILENAME),
+            // There is none; the path says what it is about.
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => self.history.join(QUEUE_DB_FILENAME),
         }
+    }
+
+    #[cfg(feature = "postgres")]
+    fn fleet(&self) -> Result<&FleetUrl, StoreError> {
+        self.fleet.as_ref().ok_or_else(|| {
+            StoreError::refused(
+                &self.dir,
+                "no fleet is named: `supervise fleet init` does, in queues.toml",
+            )
+        })
     }
 }
 
@@ -98,7 +141,15 @@ impl Queue {
         match place.backend {
             Backend::Sqlite => Queue::open(&place.dir, &place.slug).await,
             Backend::Files => Queue::open_history(place).await,
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => Queue::open_fleet(place).await,
         }
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn open_fleet(place: &Place) -> Result<Queue, StoreError> {
+        let connection = Connection::open_operator_fleet(place.fleet()?, &place.slug).await?;
+        Queue::start_on(connection, &place.slug, None, Access::ReadWrite, None).await
     }
 
     /// Opens a queue on its host to list and show.
@@ -107,6 +158,8 @@ impl Queue {
             Backend::Sqlite => Queue::open_read_only(&place.dir, &place.slug).await,
             // What the bottle has told is first written down; no file of the bottle's is opened to write.
             Backend::Files => Queue::open_history(place).await,
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => Queue::open_fleet(place).await,
         }
     }
 
@@ -118,6 +171,8 @@ impl Queue {
                 files::create(&place.dir)?;
                 Queue::open_history(place).await
             }
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => Queue::open_fleet(place).await,
         }
     }
 
@@ -131,13 +186,18 @@ impl Queue {
                 connection.begin_read().await?;
                 Queue::page_in(connection, &place.slug).await
             }
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => {
+                let connection = Connection::open_operator_fleet(place.fleet()?, &place.slug).await?;
+                Queue::page_in(connection, &place.slug).await
+            }
         }
     }
 
     async fn open_history(place: &Place) -> Result<Queue, StoreError> {
         let fd = guard::create_dir(&place.history)?;
         let connection = open_history(place).await?;
-        Queue::start_on(connection, &place.slug, fd, Access::ReadWrite, None).await
+        Queue::start_on(connection, &place.slug, Some(fd), Access::ReadWrite, None).await
     }
 
     /// Opens the bottle's side of a queue, making what is missing.
@@ -146,8 +206,12 @@ impl Queue {
             QueueUrl::Sqlite(dir) => Queue::create(dir, slug).await,
             QueueUrl::Files(dir) => {
                 let connection = Connection::open_bottle_files(dir, slug).await?;
-                let fd = guard::open_any_dir(connection.watched())?;
-                Queue::start_on(connection, slug, fd, Access::ReadWrite, None).await
+                Queue::start_on(connection, slug, None, Access::ReadWrite, None).await
+            }
+            #[cfg(feature = "postgres")]
+            QueueUrl::Postgres(url) => {
+                let connection = Connection::open_bottle_fleet(url, slug).await?;
+                Queue::start_on(connection, slug, None, Access::ReadWrite, None).await
             }
         }
     }
@@ -163,95 +227,4 @@ async fn open_history(place: &Place) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(&fd, &path, &QUEUE, Access::ReadWrite).await?;
     connection.line = Some(Line::HostFiles(files));
     Ok(connection)
-}
-
-/// Where a bottle finds its queue: `sqlite:DIR` or `files:DIR`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum QueueUrl {
-    /// One SQLite file in this directory.
-    Sqlite(PathBuf),
-    /// Files in this directory.
-    Files(PathBuf),
-}
-
-/// A text that is no queue's URL.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "no kind of queue has this name; known are sqlite: and files:, each with a directory behind it or none"
-)]
-pub struct QueueUrlError;
-
-impl QueueUrl {
-    /// Reads a URL; one without a directory means `dir`.
-    pub fn read(text: &str, dir: &Path) -> Result<QueueUrl, QueueUrlError> {
-        let url: QueueUrl = text.parse()?;
-        Ok(if url.dir().as_os_str().is_empty() {
-            url.at(dir.to_owned())
-        } else {
-            url
-        })
-    }
-
-    /// The queue in a directory, by the marker in it. One that is marked as SQLite's is refused where another kernel
-    /// may have mounted it too.
-    pub fn find(dir: &Path) -> Result<QueueUrl, StoreError> {
-        let marked = match Backend::marked(dir) {
-            // It is made with the queue.
-            Err(StoreError::Missing { .. }) => None,
-            other => other?,
-        };
-        match (marked, Mount::of(dir)) {
-            (Some(Backend::Sqlite), Mount::Shared(kind)) => Err(StoreError::refused(
-                dir,
-                format!(
-                    "it is marked sqlite and lies on '{kind}', which another kernel may have mounted too; \
-                     on the host run `supervise prepare SLUG --queue files`, or go on all the same with \
-                     SUPERVISE_QUEUE_URL=sqlite:"
-                ),
-            )),
-            (marked, _) => Ok(QueueUrl::of(marked.unwrap_or(Backend::Sqlite), dir.to_owned())),
-        }
-    }
-
-    /// The queue in a directory, of a given kind.
-    pub fn of(backend: Backend, dir: PathBuf) -> QueueUrl {
-        match backend {
-            Backend::Sqlite => QueueUrl::Sqlite(dir),
-            Backend::Files => QueueUrl::Files(dir),
-        }
-    }
-
-    /// The directory.
-    pub fn dir(&self) -> &Path {
-        let (QueueUrl::Sqlite(dir) | QueueUrl::Files(dir)) = self;
-        dir
-    }
-
-    /// Which kind it is.
-    pub fn backend(&self) -> Backend {
-        match self {
-            QueueUrl::Sqlite(_) => Backend::Sqlite,
-            QueueUrl::Files(_) => Backend::Files,
-        }
-    }
-
-    fn at(self, dir: PathBuf) -> QueueUrl {
-        QueueUrl::of(self.backend(), dir)
-    }
-}
-
-impl FromStr for QueueUrl {
-    type Err = QueueUrlError;
-
-    fn from_str(text: &str) -> Result<Self, QueueUrlError> {
-        let (kind, dir) = text.split_once(':').ok_or(QueueUrlError)?;
-        let backend = Backend::from_name(kind).ok_or(QueueUrlError)?;
-        Ok(QueueUrl::of(backend, PathBuf::from(dir)))
-    }
-}
-
-impl fmt::Display for QueueUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.backend(), self.dir().display())
-    }
 }

@@ -23,8 +23,9 @@ pub struct Queue(Arc<Inner>);
 
 struct Inner {
     slug: Slug,
-    /// For the doorbell alone: should the directory be replaced, a bell that nobody hears costs a poll's delay.
-    dir: OwnedFd,
+    /// For the doorbell alone, where it is heard: should the directory be replaced, a bell that nobody hears costs a
+    /// poll's delay.
+    dir: Option<OwnedFd>,
     db: Db,
     holds: Arc<Holds>,
     rate: RateWindow,
@@ -66,14 +67,14 @@ impl Queue {
     async fn start(dir: &Path, slug: &Slug, fd: OwnedFd, access: Access) -> Result<Queue, StoreError> {
         let path = dir.join(QUEUE_DB_FILENAME);
         let connection = Connection::open(&fd, &path, &QUEUE, access).await?;
-        Queue::start_on(connection, slug, fd, access, mount::warning(dir)).await
+        Queue::start_on(connection, slug, Some(fd), access, mount::warning(dir)).await
     }
 
     /// Starts the task of an open connection; `fd` is the directory in which it rings.
     pub(crate) async fn start_on(
         mut connection: Connection,
         slug: &Slug,
-        fd: OwnedFd,
+        fd: Option<OwnedFd>,
         access: Access,
         mount_warning: Option<String>,
     ) -> Result<Queue, StoreError> {
@@ -143,7 +144,9 @@ impl Queue {
 
     /// Wakes whoever watches this queue.
     pub(crate) fn ring(&self) {
-        watch::ring(&self.0.dir);
+        if let Some(dir) = &self.0.dir {
+            watch::ring(dir);
+        }
     }
 
     pub(crate) fn db(&self) -> &Db {

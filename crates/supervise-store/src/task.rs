@@ -177,7 +177,7 @@ async fn run(mut connection: Connection, mut queue: mpsc::UnboundedReceiver<Job>
                     Err(error) => fail(std::mem::take(&mut batch), &error).await,
                 }
             }
-            wake = watch.wake() => {
+            wake = watch.wake(&mut connection) => {
                 // A hint comes with every commit; the poll is often enough to notice that the file is another.
                 if wake != Wake::Poll || watch.follow_file(&mut connection).await.is_ok() {
                     watch.check(wake, &mut connection).await;

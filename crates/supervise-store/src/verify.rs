@@ -18,6 +18,8 @@ pub use export::ExportVerifier;
 pub use problem::{Problem, Wrong};
 use walk::Lag;
 pub use walk::Scope;
+#[cfg(feature = "postgres")]
+pub(crate) use walk::{Seen, Walk};
 
 /// Entries without a line that are named; more are counted.
 const MAX_NAMED: usize = 100;

@@ -118,7 +118,7 @@ impl Watch {
     }
 
     /// Waits for a reason to look; for ever while nothing is held.
-    pub(crate) async fn wake(&mut self) -> Wake {
+    pub(crate) async fn wake(&mut self, connection: &mut Connection) -> Wake {
         if self.holds.is_empty() {
             return std::future::pending().await;
         }
@@ -132,6 +132,7 @@ impl Watch {
         };
         tokio::select! {
             () = self.bell.rung() => Wake::Hint,
+            () = connection.hinted() => Wake::Hint,
             () = sleep(delay) => wake,
         }
     }
@@ -266,7 +267,8 @@ mod bell {
     pub(crate) struct Bell(Option<AsyncFd<OwnedFd>>);
 
     impl Bell {
-        pub(crate) fn on(dir: &Path) -> Bell {
+        pub(crate) fn on(dir: Option<&Path>) -> Bell {
+            let Some(dir) = dir else { return Bell(None) };
             match watch(dir) {
                 Ok(fd) => Bell(Some(fd)),
                 Err(error) => {
@@ -331,7 +333,7 @@ mod bell {
     pub(crate) struct Bell;
 
     impl Bell {
-        pub(crate) fn on(_dir: &Path) -> Bell {
+        pub(crate) fn on(_dir: Option<&Path>) -> Bell {
             Bell
         }
 

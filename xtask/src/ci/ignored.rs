@@ -1,13 +1,15 @@
 //! Finds tests that nobody runs: ignored, and in none of the groups above.
 
 use super::{
-    Missing, Outcome, conformance, long, mitmproxy, original, python_mcp, tampering, tmux, typescript_mcp,
+    Missing, Outcome, conformance, long, mitmproxy, original, postgres, python_mcp, tampering, tmux,
+    typescript_mcp,
 };
 use crate::command::{self, Failed, cargo};
 
 const GROUPS: &[&str] = &[
     mitmproxy::FILTER,
     original::FILTER,
+    postgres::FILTER,
     python_mcp::FILTER,
     tampering::FILTER,
     typescript_mcp::FILTER,

@@ -2,7 +2,7 @@
 
 use super::{
     Missing, Outcome, Step, arrows, conformance, dependencies, fuzz, ignored, long, mitmproxy, original,
-    python_mcp, tampering, tmux, torture, typescript_mcp,
+    postgres, python_mcp, tampering, tmux, torture, typescript_mcp,
 };
 use crate::command::{self, Failed, cargo, say};
 use crate::{abuse, integration, test};
@@ -56,6 +56,10 @@ pub(super) const WITH_PACKAGES: &[Step] = &[
     Step {
         name: "conformance",
         run: conformance::check,
+    },
+    Step {
+        name: "postgres",
+        run: postgres::check,
     },
     Step {
         name: "tampering",

@@ -49,10 +49,7 @@ pub(crate) fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliError> {
     let plan = supervise_store::prepare(&session.root, &args.slug)?;
     let chosen = args.queue.as_deref().and_then(Backend::from_name);
     let (backend, why) = choose(session, &args.slug, chosen)?;
-    let place = Place {
-        backend,
-        ..session.queues()?.place(&session.root, &args.slug)
-    };
+    let place = Place::new(&session.root, &args.slug, backend);
     check_kept(&place)?;
     place.prepare()?;
     Queues::choose(&session.root, &args.slug, backend)?;

@@ -1,11 +1,17 @@
 //! The store on real files: one module per resource.
 #![allow(clippy::unwrap_used, reason = "a test that fails should panic where it fails")]
 
+// The fixture with a cluster is shared with the tests inside the crate.
+#[cfg(feature = "postgres")]
+use supervise_store::{FleetAdmin, FleetUrl};
+
 mod asks;
 mod audit;
 mod decisions;
 mod files;
 mod fixture;
+#[cfg(feature = "postgres")]
+mod fleet;
 mod guards;
 mod hostile;
 mod log;

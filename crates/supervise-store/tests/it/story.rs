@@ -23,16 +23,42 @@ async fn files_tell_the_story() {
     tell(Backend::Files).await;
 }
 
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL"]
+async fn postgres_tells_the_story() {
+    use crate::fleet::cluster::{Cluster, slug};
+    let cluster = Cluster::start().await;
+    let (mut admin, operator) = cluster.fleet().await;
+    let mut scenes = Vec::new();
+    for n in 0..STORIES {
+        let slug = slug(&format!("bottle-{n}"));
+        let bottle = admin.bottle_add(&slug).await.unwrap();
+        scenes.push(Scene::in_fleet(&slug, bottle, &operator));
+    }
+    tell_in(scenes).await;
+}
+
+/// Each story has a bottle of its own.
+const STORIES: usize = 8;
+
 async fn tell(backend: Backend) {
-    open_join_list_and_decide(&Scene::new(backend)).await;
-    every_verdict_arrives_whole(&Scene::new(backend)).await;
-    a_race_has_one_winner(&Scene::new(backend)).await;
-    withdrawn_is_withdrawn(&Scene::new(backend)).await;
-    claimed_is_no_longer_withdrawn(&Scene::new(backend)).await;
-    a_restart_loses_nothing(&Scene::new(backend)).await;
-    a_refusal_sticks_until_it_is_lifted(&Scene::new(backend)).await;
+    tell_in((0..STORIES).map(|_| Scene::new(backend)).collect()).await;
     another_program_decides(&Scene::new(backend)).await;
-    a_daemon_on_the_host_asks(&Scene::new(backend)).await;
+}
+
+async fn tell_in(scenes: Vec<Scene>) {
+    let [one, two, three, four, five, six, seven, eight] = &scenes[..] else {
+        panic!("{} scenes", scenes.len())
+    };
+    open_join_list_and_decide(one).await;
+    every_verdict_arrives_whole(two).await;
+    a_race_has_one_winner(three).await;
+    withdrawn_is_withdrawn(four).await;
+    claimed_is_no_longer_withdrawn(five).await;
+    a_restart_loses_nothing(six).await;
+    a_refusal_sticks_until_it_is_lifted(seven).await;
+    a_daemon_on_the_host_asks(eight).await;
 }
 
 async fn open_join_list_and_decide(scene: &Scene) {

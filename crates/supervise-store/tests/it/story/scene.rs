@@ -10,11 +10,15 @@ use supervise_store::{
 use tempfile::TempDir;
 
 use crate::fixture::{digest, request};
+#[cfg(feature = "postgres")]
+use supervise_store::FleetUrl;
 
 pub(crate) struct Scene {
     _dir: TempDir,
     root: Root,
     pub(crate) place: Place,
+    /// The bottle's own address, where no directory tells it.
+    url: Option<QueueUrl>,
 }
 
 impl Scene {
@@ -22,23 +26,35 @@ impl Scene {
         let dir = tempfile::tempdir().unwrap();
         let root = Root::new(dir.path().join("root"));
         let slug: Slug = "dev".parse().unwrap();
-        let place = Place {
-            dir: root.queue_dir(&slug),
-            history: root.history_dir(&slug),
-            slug,
-            backend,
-        };
+        let place = Place::new(&root, &slug, backend);
         place.prepare().unwrap();
         Scene {
             _dir: dir,
             root,
             place,
+            url: None,
+        }
+    }
+
+    /// A new bottle in a fleet.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn in_fleet(slug: &Slug, bottle: FleetUrl, operator: &FleetUrl) -> Scene {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::new(dir.path().join("root"));
+        Scene {
+            _dir: dir,
+            place: Place::in_fleet(&root, slug, operator),
+            root,
+            url: Some(QueueUrl::Postgres(bottle)),
         }
     }
 
     /// The bottle's side, found as a sidecar finds it.
     pub(crate) async fn bottle(&self) -> Queue {
-        let url = QueueUrl::find(&self.place.dir).unwrap();
+        let url = match &self.url {
+            Some(url) => url.clone(),
+            None => QueueUrl::find(&self.place.dir).unwrap(),
+        };
         assert_eq!(url.backend(), self.place.backend);
         Queue::connect(&url, &self.place.slug).await.unwrap()
     }

@@ -1,0 +1,6 @@
+//! The lines against a real server.
+
+mod bottle;
+mod death;
+mod operator;
+mod scene;
