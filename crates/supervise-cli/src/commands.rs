@@ -5,6 +5,8 @@ mod audit;
 mod completions;
 mod demo;
 mod doctor;
+#[cfg(feature = "postgres")]
+mod fleet;
 mod list;
 mod man;
 pub(crate) mod modify;
@@ -29,6 +31,16 @@ Examples:
   supervise routes show dev
   supervise routes check dev";
 
+#[cfg(feature = "postgres")]
+const FLEET: &str = "\
+Examples:
+  supervise fleet init --url postgres://postgres@db.example/fleet
+  supervise fleet add-bottle dev --url postgres://postgres@db.example/fleet
+  supervise fleet list
+
+An address on the command line is seen by whoever lists processes: SUPERVISE_FLEET_URL, or the
+`[fleet]` of queues.toml under the root, are not. A password may also stand in ~/.pgpass.";
+
 const AUDIT: &str = "\
 Examples:
   supervise audit list --bottle dev
@@ -50,6 +62,9 @@ pub(crate) enum Verb {
     #[command(subcommand, after_help = AUDIT)]
     Audit(audit::Verb),
     Prepare(prepare::Args),
+    #[cfg(feature = "postgres")]
+    #[command(subcommand, after_help = FLEET)]
+    Fleet(fleet::Verb),
     Prune(prune::Args),
     Submit(submit::Args),
     Doctor(doctor::Args),
@@ -73,6 +88,8 @@ impl Verb {
             Verb::Routes(verb) => routes::run(verb, session).await,
             Verb::Audit(verb) => audit::run(verb, session).await,
             Verb::Prepare(args) => prepare::run(args, session),
+            #[cfg(feature = "postgres")]
+            Verb::Fleet(verb) => fleet::run(verb, session).await,
             Verb::Prune(args) => prune::run(args, session).await,
             Verb::Submit(args) => submit::run(args, session).await,
             Verb::Doctor(args) => doctor::run(args, session).await,

@@ -2,8 +2,6 @@
 
 mod read;
 
-pub(crate) use read::{own_text, parse_toml};
-
 use std::path::PathBuf;
 
 use serde::de::Error as _;
@@ -14,6 +12,8 @@ use supervise_store::Sticky;
 use crate::apply::Introspection;
 use crate::error::CliError;
 use crate::span;
+
+pub(crate) use read::{Openness, owned_text, refused};
 
 /// What a notification says; it stands in arguments only.
 const SUMMARY: &str = "{summary}";

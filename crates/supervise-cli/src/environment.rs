@@ -11,19 +11,31 @@ const QUEUE_DIR: &str = "SUPERVISE_QUEUE_DIR";
 const QUEUE_URL: &str = "SUPERVISE_QUEUE_URL";
 /// The bottle whose queue that directory is, where its name doesn't say so.
 const BOTTLE_SLUG: &str = "SUPERVISE_BOTTLE_SLUG";
+/// The address of a fleet's database.
+const FLEET_URL: &str = "SUPERVISE_FLEET_URL";
 
 /// The variables this program knows; blank counts as unset.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Environment {
     pub(crate) root: Option<PathBuf>,
     pub(crate) home: Option<PathBuf>,
     pub(crate) queue_dir: Option<PathBuf>,
     pub(crate) queue_url: Option<String>,
     pub(crate) bottle_slug: Option<String>,
+    pub(crate) fleet_url: Option<String>,
     pub(crate) editor: Option<String>,
     pub(crate) no_color: Option<OsString>,
     pub(crate) term: Option<String>,
     pub(crate) path: Option<OsString>,
+}
+
+/// Without what may hold a password.
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Environment")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Environment {
@@ -37,6 +49,7 @@ impl Environment {
             queue_dir: set(QUEUE_DIR).map(PathBuf::from),
             queue_url: text(QUEUE_URL).map(|url| url.trim().to_owned()),
             bottle_slug: text(BOTTLE_SLUG).map(|slug| slug.trim().to_owned()),
+            fleet_url: text(FLEET_URL).map(|url| url.trim().to_owned()),
             editor: text("VISUAL").or_else(|| text("EDITOR")),
             no_color: set("NO_COLOR"),
             term: text("TERM"),

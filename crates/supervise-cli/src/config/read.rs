@@ -9,7 +9,7 @@ use std::str::FromStr as _;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::Error as _;
 use serde::{Deserialize as _, Deserializer};
 use supervise_core::{Root, SafeLine, Slug};
 
@@ -20,16 +20,39 @@ use crate::ui::{Line, line};
 const MAX_BYTES: u64 = 64 << 10;
 const MAX_OPERATOR_CHARS: usize = 100;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
+const OPEN_TO_OTHERS: u32 = 0o077;
+
+/// What others may do with a file that is read here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Openness {
+    Readable,
+    /// It may hold a password.
+    Private,
+}
+
+impl Openness {
+    fn check(self, mode: u32) -> Result<(), &'static str> {
+        match self {
+            Openness::Readable if mode & WRITABLE_BY_OTHERS != 0 => Err("others can write it: chmod go-w"),
+            Openness::Private if mode & OPEN_TO_OTHERS != 0 => Err("others can read or write it: chmod 600"),
+            Openness::Readable | Openness::Private => Ok(()),
+        }
+    }
+}
 
 pub(super) fn load(path: &Path) -> Result<Config, CliError> {
-    let Some(text) = own_text(path)? else {
+    let Some(text) = owned_text(path, Openness::Readable)? else {
         return Ok(Config::default());
     };
     parse(&text).map_err(|why| refused(path, why))
 }
 
 pub(super) fn parse(text: &str) -> Result<Config, Line> {
-    let config: Config = from_toml(text)?;
+    let config: Config = toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let number = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+        line!["line ", number, ": ", SafeLine::new(error.message())]
+    })?;
     let egress = config.egress.as_ref();
     egress
         .map_or(Ok(()), check_introspection)
@@ -37,22 +60,8 @@ pub(super) fn parse(text: &str) -> Result<Config, Line> {
     Ok(config)
 }
 
-/// Reads the text of a file of ours; what is wrong with it is told with its line.
-pub(crate) fn parse_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, CliError> {
-    from_toml(text).map_err(|why| refused(path, why))
-}
-
-fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, Line> {
-    toml::from_str(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        let number = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
-        line!["line ", number, ": ", SafeLine::new(error.message())]
-    })
-}
-
-/// The text of a file that decides what this program does; `None` where there is none. A file that somebody else could
-/// have written is a usage error.
-pub(crate) fn own_text(path: &Path) -> Result<Option<String>, CliError> {
+/// A file's text, if nobody else could have written it; `None` where there is none.
+pub(crate) fn owned_text(path: &Path, openness: Openness) -> Result<Option<String>, CliError> {
     // A pipe in its place must not hold up a decision.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match openat(CWD, path, flags, Mode::empty()) {
@@ -61,12 +70,12 @@ pub(crate) fn own_text(path: &Path) -> Result<Option<String>, CliError> {
         Err(errno) => return Err(unreadable(path, errno.into())),
     };
     let found = file.metadata().map_err(|error| unreadable(path, error))?;
-    let why = match () {
-        () if !found.is_file() => "it is not a regular file",
-        () if found.uid() != geteuid().as_raw() => "it belongs to somebody else",
-        () if found.mode() & WRITABLE_BY_OTHERS != 0 => "others can write it: chmod go-w",
-        () if found.len() > MAX_BYTES => "it is over 64 KiB",
-        () => {
+    let why = match openness.check(found.mode()) {
+        _ if !found.is_file() => "it is not a regular file",
+        _ if found.uid() != geteuid().as_raw() => "it belongs to somebody else",
+        Err(why) => why,
+        Ok(()) if found.len() > MAX_BYTES => "it is over 64 KiB",
+        Ok(()) => {
             let mut text = String::new();
             let read = file.take(MAX_BYTES).read_to_string(&mut text);
             return read.map(|_| Some(text)).map_err(|error| unreadable(path, error));
@@ -130,7 +139,7 @@ fn check_introspection(egress: &Egress) -> Result<(), &'static str> {
     }
 }
 
-fn refused(path: &Path, why: Line) -> CliError {
+pub(crate) fn refused(path: &Path, why: Line) -> CliError {
     let path = SafeLine::new(&path.to_string_lossy());
     CliError::usage(line!["the configuration ", path, " is refused: "].join(why))
 }

@@ -8,6 +8,10 @@
 
 mod world;
 
+// The fixture with a cluster is the store's.
+#[cfg(feature = "postgres")]
+use supervise_store::{FleetAdmin, FleetUrl};
+
 mod approve;
 mod attention;
 mod audit;
@@ -23,6 +27,8 @@ mod effects;
 mod escapes;
 mod exit_codes;
 mod failpoints;
+#[cfg(feature = "postgres")]
+mod fleet;
 mod hooks;
 mod ids;
 mod keys;

@@ -59,7 +59,8 @@ impl FleetUrl {
             .collect();
         let mark = if query.is_empty() { "" } else { "?" };
         FleetUrl(format!(
-            "postgres://{role}:{password}@{place}{mark}{}",
+            "postgres://{role}:{}@{place}{mark}{}",
+            escaped(password),
             query.join("&")
         ))
     }
@@ -92,6 +93,15 @@ impl FleetUrl {
             .flat_map(|query| query.split('&'))
             .map(|parameter| parameter.split('=').next().unwrap_or_default())
     }
+}
+
+/// A password as it may stand in an address.
+fn escaped(password: &str) -> String {
+    let one = |byte: u8| match byte {
+        b if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~') => char::from(b).to_string(),
+        b => format!("%{b:02X}"),
+    };
+    password.bytes().map(one).collect()
 }
 
 fn is_here(options: &PgConnectOptions) -> bool {
@@ -195,8 +205,8 @@ mod tests {
             .parse()
             .unwrap();
         assert_eq!(
-            admin.with_role("b", "p").expose(),
-            "postgres://b:p@h:5/d?sslmode=require"
+            admin.with_role("b", "p@/").expose(),
+            "postgres://b:p%40%2F@h:5/d?sslmode=require"
         );
     }
 }

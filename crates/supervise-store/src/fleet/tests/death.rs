@@ -105,7 +105,7 @@ async fn postgres_connections_die_and_nothing_is_lost() {
         let one = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE usename LIKE 'supervise%' ORDER BY random() LIMIT 1";
         died += run(&mut admin, one).await.unwrap() as usize;
-        sleep(Duration::from_millis(30)).await;
+        sleep(Duration::from_millis(50)).await;
     }
     over.store(true, Ordering::Relaxed);
     let answered = timeout(Duration::from_secs(60), bottle)

@@ -1,0 +1,101 @@
+//! `supervise fleet`, against a temporary cluster.
+
+#[path = "../../../supervise-store/tests/it/fleet/cluster.rs"]
+#[allow(dead_code, reason = "the store's own tests need more of it")]
+mod cluster;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use supervise_store::FleetUrl;
+
+use crate::world::{World, block_on};
+use cluster::Cluster;
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn postgres_a_fleet_is_set_up_from_nothing() {
+    let world = World::new();
+    let cluster = block_on(Cluster::start());
+    let url = cluster.admin_url();
+    let run = |arguments: &[&str]| world.run(&[&["fleet"], arguments].concat());
+    let with = |arguments: &[&str]| run(&[arguments, &["--url", url.expose()]].concat());
+    // Nothing is there.
+    with(&["add-bottle", "dev"]).expect(1);
+    let ran = with(&["init"]).expect(0);
+    let operator = ran.out.trim().to_owned();
+    assert!(
+        operator.starts_with("postgres://supervise_operator:"),
+        "{operator}"
+    );
+    assert!(!ran.err.contains(&operator));
+    let file = world.root.path().join("queues.toml");
+    assert!(fs::read_to_string(&file).unwrap().contains(&operator));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    // Once more it tells nothing.
+    assert_eq!(with(&["init"]).expect(0).out, "");
+    let ran = with(&["add-bottle", "dev"]).expect(0);
+    let bottle: FleetUrl = ran.out.trim().parse().unwrap();
+    drop(block_on(cluster.sql(&bottle)).unwrap());
+    with(&["add-bottle", "dev"]).expect(1);
+    with(&["add-bottle", "../dev"]).expect(2);
+    // The operators' address is in the file now, and makes no roles.
+    let ran = run(&["add-bottle", "other"]).expect(1);
+    assert!(ran.err.contains("administrator"), "{}", ran.err);
+    let listed = run(&["list", "--json"]).expect(0).json();
+    assert_eq!(listed[0]["bottle_slug"], "dev");
+    assert_eq!(listed[0]["pending"], 0);
+    let ran = with(&["add-bottle", "dev", "--new-password", "--json"]).expect(0);
+    assert_eq!(ran.json()["bottle_slug"], "dev");
+    assert!(block_on(cluster.sql(&bottle)).is_err());
+    with(&["remove-bottle", "dev"]).expect(6);
+    with(&["remove-bottle", "dev", "--yes"]).expect(0);
+    with(&["remove-bottle", "dev", "--yes"]).expect(3);
+    let listed = run(&["list"]).expect(0);
+    assert!(listed.out.contains("removed"), "{}", listed.out);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn postgres_operators_may_bring_a_password() {
+    let world = World::new();
+    let cluster = block_on(Cluster::start());
+    let file = world.path("password");
+    fs::write(&file, "p@ss/word\n").unwrap();
+    let arguments = [
+        "fleet",
+        "init",
+        "--operator-password-file",
+        file.to_str().unwrap(),
+    ];
+    let init = || {
+        let mut command = world.command(&arguments);
+        command.env("SUPERVISE_FLEET_URL", cluster.admin_url().expose());
+        crate::world::Ran::of(command.output().unwrap())
+    };
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    init().expect(2);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let ran = init().expect(0);
+    assert_eq!(ran.out, "");
+    world.run(&["fleet", "list"]).expect(0);
+}
+
+#[test]
+fn an_address_that_is_missing_or_wrong_is_a_usage_error() {
+    let world = World::new();
+    let ran = world.run(&["fleet", "list"]).expect(2);
+    assert!(ran.err.contains("SUPERVISE_FLEET_URL"), "{}", ran.err);
+    let ran = world
+        .run(&["fleet", "list", "--url", "mysql://a:secret@h/d"])
+        .expect(2);
+    assert!(!ran.err.contains("secret"), "{}", ran.err);
+    let ran = world
+        .run(&["fleet", "list", "--url", "postgres://a:secret@127.0.0.1:1/d"])
+        .expect(1);
+    assert!(
+        ran.err.contains("can't be reached") && !ran.err.contains("secret"),
+        "{}",
+        ran.err
+    );
+}
