@@ -11,6 +11,7 @@ pub(crate) mod original;
 mod packages;
 mod postgres;
 mod python_mcp;
+mod shells;
 mod steps;
 mod tampering;
 mod tmux;

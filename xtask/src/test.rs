@@ -18,7 +18,8 @@ pub(crate) fn run_ignored(filter: &str, variable: &str, needed: &Path) -> Result
     built_then(&mut tests)
 }
 
-/// Runs the ignored tests with `filter` in their name, which need nothing but time.
+/// Runs the ignored tests with `filter` in their name, which need nothing but time, or programs that lie where
+/// programs are looked for.
 pub(crate) fn run_slow(filter: &str) -> Result<(), Failed> {
     built_then(cargo("test").args(["--workspace", "--locked", "--", "--ignored", filter]))
 }

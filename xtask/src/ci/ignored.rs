@@ -1,7 +1,7 @@
 //! Finds tests that nobody runs: ignored, and in none of the groups above.
 
 use super::{
-    Missing, Outcome, conformance, long, mitmproxy, original, postgres, python_mcp, tampering, tmux,
+    Missing, Outcome, conformance, long, mitmproxy, original, postgres, python_mcp, shells, tampering, tmux,
     typescript_mcp,
 };
 use crate::command::{self, Failed, cargo};
@@ -11,6 +11,7 @@ const GROUPS: &[&str] = &[
     original::FILTER,
     postgres::FILTER,
     python_mcp::FILTER,
+    shells::FILTER,
     tampering::FILTER,
     typescript_mcp::FILTER,
     conformance::FILTER,

@@ -2,7 +2,7 @@
 
 use super::{
     Missing, Outcome, Step, arrows, conformance, dependencies, fuzz, ignored, long, mitmproxy, original,
-    postgres, python_mcp, tampering, tmux, torture, typescript_mcp,
+    postgres, python_mcp, shells, tampering, tmux, torture, typescript_mcp,
 };
 use crate::command::{self, Failed, cargo, say};
 use crate::{abuse, integration, test};
@@ -76,6 +76,10 @@ pub(super) const WITH_PACKAGES: &[Step] = &[
     Step {
         name: "mitmproxy",
         run: mitmproxy::check,
+    },
+    Step {
+        name: "shells",
+        run: shells::check,
     },
     Step {
         name: "tmux",
