@@ -17,6 +17,7 @@ mod check;
 mod commands;
 mod complete;
 mod config;
+mod danger;
 mod decide;
 mod desk;
 mod edit;

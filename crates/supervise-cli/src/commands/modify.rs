@@ -2,20 +2,24 @@
 
 use std::path::PathBuf;
 
-use supervise_core::{Proposal, render_diff};
+use supervise_core::{Proposal, Risk, render_diff};
 use supervise_store::{Decided, Verdict};
 
+use crate::apply::LiveFile;
 use crate::check::{check_final, mistake};
+use crate::danger;
 use crate::decide::Decision;
 use crate::desk::Desk;
 use crate::editor::{self, Draft, Sheet};
 use crate::error::{CliError, Exit, Kind};
 use crate::id::IdArgument;
+use crate::inbox::Item;
 use crate::pager;
 use crate::prompt::{self, Page, YesOrNo};
-use crate::render::card::behind_gutter;
+use crate::render::card::{self, behind_gutter};
 use crate::render::diff;
 use crate::report;
+use crate::risks::Background;
 use crate::session::{Consent, Session};
 use crate::source;
 use crate::ui::{Line, Paint, line};
@@ -29,8 +33,9 @@ Examples:
   supervise show 3f2a --json | jq -r .proposed_file | ./narrow | supervise modify 3f2a --file -
 
 What you write becomes the answer byte for byte, after the same checks as an agent's own input.
-From the editor it is shown and confirmed first, and a mistake opens it again. Leaving it unchanged
-approves it as proposed; an empty file decides nothing.";
+From the editor it is shown with its risks and confirmed first, a danger by a code from the digest,
+and a mistake opens it again. Leaving it unchanged approves it as proposed; an empty file decides
+nothing.";
 
 /// Approve a proposal in a form you edited
 #[derive(Debug, clap::Args)]
@@ -61,10 +66,17 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
 async fn decide(args: &Args, session: &Session<'_>) -> Result<Option<Decided>, CliError> {
     let mut desk = Desk::open(session).await?;
     let item = desk.undecided(&IdArgument::parse(&args.id)?).await?;
-    let shown = desk.unmoved(&item).await?;
-    let verdict = match &args.file {
-        Some(path) => Some(verdict(&item.proposal, source::read(path)?)?),
-        None => revise(session, &item.proposal).await?,
+    let (verdict, shown) = match &args.file {
+        Some(path) => {
+            let shown = desk.unmoved(&item).await?;
+            (Some(verdict(&item.proposal, source::read(path)?)?), shown)
+        }
+        None => {
+            let live = LiveFile::of(session, &item.slug, item.proposal.tool)?;
+            desk.unmoved(&item).await?;
+            let background = Background::of(session, &item.slug, &live).await;
+            (revise(session, &item, &background).await?, Some(live.digest()))
+        }
     };
     let Some(verdict) = verdict else {
         return Ok(None);
@@ -90,12 +102,17 @@ fn verdict(proposal: &Proposal, text: String) -> Result<Verdict, CliError> {
 
 /// Lets the operator edit the proposal until it is valid, and confirm what they made of it; `None` when they
 /// would rather not.
-pub(crate) async fn revise(session: &Session<'_>, proposal: &Proposal) -> Result<Option<Verdict>, CliError> {
+pub(crate) async fn revise(
+    session: &Session<'_>,
+    item: &Item,
+    background: &Background,
+) -> Result<Option<Verdict>, CliError> {
+    let proposal = &item.proposal;
     let mut draft = Draft::of(proposal);
     loop {
         draft.text = editor::edit(session, Sheet::of(proposal), &draft).await?;
         match verdict(proposal, draft.text.clone()) {
-            Ok(verdict) => return confirmed(session, proposal, verdict).await,
+            Ok(verdict) => return confirmed(session, item, background, verdict).await,
             // An editor left empty is the way to give up.
             Err(error) if error.kind() == Kind::Usage => return Err(error),
             Err(error) => {
@@ -109,32 +126,49 @@ pub(crate) async fn revise(session: &Session<'_>, proposal: &Proposal) -> Result
     }
 }
 
-/// Shows what the operator changed, and asks whether that is meant.
+/// Shows what the operator changed and what is risky about it now, and asks whether that is meant.
 async fn confirmed(
     session: &Session<'_>,
-    proposal: &Proposal,
+    item: &Item,
+    background: &Background,
     verdict: Verdict,
 ) -> Result<Option<Verdict>, CliError> {
-    let question = match &verdict {
-        Verdict::Modify { final_file } => {
-            let delta = |columns| delta(proposal, final_file, columns);
-            if pager::say(session, delta).await? != Page::Next {
-                return Ok(None);
-            }
-            "approve it in this form?"
-        }
-        _ => "it is unchanged; approve it as proposed?",
+    let proposal = &item.proposal;
+    let (final_file, question) = match &verdict {
+        Verdict::Modify { final_file } => (final_file, "approve it in this form?"),
+        _ => (
+            &proposal.proposed_file,
+            "it is unchanged; approve it as proposed?",
+        ),
     };
-    if session.consent == Consent::Given || prompt::yes_or_no(session, question).await? == YesOrNo::Yes {
-        return Ok(Some(verdict));
+    let risks = background.risks(&Proposal {
+        proposed_file: final_file.clone(),
+        ..proposal.clone()
+    });
+    let delta = |columns| delta(proposal, final_file, &risks, columns);
+    if pager::say(session, delta).await? != Page::Next {
+        return Ok(None);
     }
-    Ok(None)
+    if session.consent == Consent::ToAsk && prompt::yes_or_no(session, question).await? == YesOrNo::No {
+        return Ok(None);
+    }
+    // A yes that was given beforehand was given to what nobody had seen yet.
+    let dared = danger::is_dared(session, item, &risks).await?;
+    Ok((dared == YesOrNo::Yes).then_some(verdict))
 }
 
-/// Proposed to final, behind the gutter: most of it is still the agent's text.
-pub(crate) fn delta(proposal: &Proposal, final_file: &str, columns: Option<usize>) -> Vec<Line> {
+/// The final form's risks, and proposed to final behind the gutter: most of it is still the agent's text.
+pub(crate) fn delta(
+    proposal: &Proposal,
+    final_file: &str,
+    risks: &[Risk],
+    columns: Option<usize>,
+) -> Vec<Line> {
+    let mut lines = card::risks(risks, columns);
     let diff = render_diff(&proposal.proposed_file, final_file, proposal.tool.diff_label());
-    let mut lines = vec![line!["proposed (-) and final (+)"].painted(Paint::Dim)];
+    if !diff.is_empty() {
+        lines.push(line!["proposed (-) and final (+)"].painted(Paint::Dim));
+    }
     // The headers would call the proposal current.
     lines.extend(behind_gutter(diff::lines(&diff).skip(DIFF_HEADERS), columns));
     lines

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use supervise_core::{Digest, Level};
+use supervise_core::{Digest, Risk};
 use supervise_store::{Sticky, Verdict};
 
 use super::list::explain;
 use super::modify::revise;
 use crate::apply::LiveFile;
 use crate::attention;
+use crate::danger;
 use crate::decide::Decision;
 use crate::desk::Desk;
 use crate::error::{CliError, Exit, Kind};
@@ -20,7 +21,7 @@ use crate::prompt::{self, Choice, Page, Reply, YesOrNo};
 use crate::recover;
 use crate::render::card;
 use crate::report;
-use crate::risks::{Background, worst};
+use crate::risks::Background;
 use crate::session::Session;
 use crate::shown;
 use crate::signals::{interrupted, stop};
@@ -41,8 +42,6 @@ from its digest. Ctrl-C leaves everything pending. With --follow the
 terminal's bell rings when something arrives, and its title has the number. Where TERM is dumb, or single keys can't be had,
 it takes a line with the word or its first letter.";
 
-/// How much of the digest a danger's code has.
-const CODE_DIGITS: usize = 4;
 const VIA: &str = "supervise review";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -174,7 +173,7 @@ pub(crate) async fn take(
             Page::Quit => return Ok(Step::Quit),
         }
         shown::remember_change(session, item, &live).await;
-        if let Reply::Given(step) = answer(session, item, &background, sticky, &live).await? {
+        if let Reply::Given(step) = answer(session, item, &background, &risks, sticky, &live).await? {
             return Ok(step);
         }
     }
@@ -185,6 +184,7 @@ async fn answer(
     session: &Session<'_>,
     item: &Item,
     background: &Background,
+    risks: &[Risk],
     sticky: Option<Sticky>,
     live: &LiveFile,
 ) -> Result<Reply<Step>, CliError> {
@@ -195,12 +195,15 @@ async fn answer(
         let verdict = match choice {
             Choice::Skip => return Ok(Reply::Given(Step::Next)),
             Choice::Quit => return Ok(Reply::Given(Step::Quit)),
-            Choice::Approve => Ok(Some(Verdict::Approve)),
+            Choice::Approve => {
+                let dared = danger::is_dared(session, item, risks).await?;
+                Ok((dared == YesOrNo::Yes).then_some(Verdict::Approve))
+            }
             Choice::Reject => Ok(Some(Verdict::Reject)),
-            Choice::Modify => revise(session, &item.proposal).await,
+            Choice::Modify => revise(session, item, background).await,
         };
         match verdict {
-            Ok(Some(verdict)) if dares(session, item, background, &verdict).await? => {
+            Ok(Some(verdict)) => {
                 return decide(session, item, verdict, sticky, live)
                     .await
                     .map(Reply::Given);
@@ -211,32 +214,6 @@ async fn answer(
             Err(error) => return Err(error),
         }
     }
-}
-
-/// Has a danger in what would be approved confirmed by a code from the digest, which no habit types.
-async fn dares(
-    session: &Session<'_>,
-    item: &Item,
-    background: &Background,
-    verdict: &Verdict,
-) -> Result<bool, CliError> {
-    let mut wanted = item.clone();
-    match verdict {
-        Verdict::Reject => return Ok(true),
-        Verdict::Approve => {}
-        Verdict::Modify { final_file } => wanted.proposal.proposed_file.clone_from(final_file),
-    }
-    if worst(&background.risks(&wanted.proposal)) != Some(Level::Danger) {
-        return Ok(true);
-    }
-    let code: String = item.digest.short().chars().take(CODE_DIGITS).collect();
-    let dares = prompt::code(session, &code).await? == YesOrNo::Yes;
-    if !dares {
-        session
-            .ui
-            .say(&[line!["that is not the code; nothing was decided"]]);
-    }
-    Ok(dares)
 }
 
 async fn decide(

@@ -36,11 +36,7 @@ pub(crate) fn lines(item: &Item, risks: &[Risk], preview: &Preview, columns: Opt
             .flatten()
             .flat_map(|line| line.indented(LABEL_COLUMNS, room)),
     );
-    card.extend(
-        risks
-            .iter()
-            .flat_map(|risk| risk_line(risk).indented(RISK_INDENT, room)),
-    );
+    card.extend(self::risks(risks, columns));
     card.push(heading("why"));
     card.extend(behind_gutter(
         Line::of_text(&SafeText::new(&proposal.justification)),
@@ -78,8 +74,14 @@ pub(crate) fn behind_gutter(lines: impl Iterator<Item = Line>, columns: Option<u
         .collect()
 }
 
-fn risk_line(risk: &Risk) -> Line {
-    line!["! ", risk].painted(risks::paint(risk.level))
+/// A line for each risk, wrapped at `columns`.
+pub(crate) fn risks(risks: &[Risk], columns: Option<usize>) -> Vec<Line> {
+    let room = columns.unwrap_or(usize::MAX);
+    let line = |risk: &Risk| line!["! ", risk].painted(risks::paint(risk.level));
+    risks
+        .iter()
+        .flat_map(|risk| line(risk).indented(RISK_INDENT, room))
+        .collect()
 }
 
 fn label(name: &'static str) -> Line {

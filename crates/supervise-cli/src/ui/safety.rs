@@ -126,7 +126,12 @@ fn everything(text: &str, columns: usize) -> Vec<Line> {
         lines.extend(card_of(&item, &live, Some(columns)));
         let risks = worst(&Background::default().risks(&item.proposal));
         lines.extend(list::rows(&[(&item, risks)], columns, OffsetDateTime::UNIX_EPOCH));
-        lines.extend(delta(&item.proposal, "FROM x\n", Some(columns)));
+        lines.extend(delta(
+            &item.proposal,
+            "FROM x\n",
+            &Background::default().risks(&item.proposal),
+            Some(columns),
+        ));
     }
     lines.extend(audit::rows(&[audit_row(text)], columns));
     let error = CliError::failed("it failed").because(std::io::Error::other(text.to_owned()));

@@ -222,3 +222,32 @@ fn a_modeline_keeps_the_editor_shut() {
     assert!(terminal.screen().contains("--file"), "{}", terminal.screen());
     assert!(!world.path("called").exists());
 }
+
+#[test]
+fn a_dangerous_final_file_shows_its_risks_and_wants_the_code() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    let code = &proposal.digest().short()[..4];
+    let editor = editor(&world, "{\"host\": \"github.io\"}");
+    for yes in [&["modify", &proposal.id][..], &["modify", &proposal.id, "--yes"]] {
+        let mut terminal = Terminal::start(&world, yes, &[("EDITOR", &editor)]);
+        terminal.wait_for("! public-suffix: ");
+        terminal.wait_for("+{\"host\": \"github.io\"}");
+        if yes.len() == 2 {
+            terminal.wait_for("approve it in this form?");
+            terminal.type_in("y");
+        }
+        terminal.wait_for(&format!("type {code} to approve"));
+        terminal.type_in("y\r");
+        terminal.wait_for("that is not the code");
+        assert_eq!(terminal.wait(), 0);
+        assert!(matches!(world.find(&proposal).state, State::Pending));
+    }
+    let mut terminal = Terminal::start(&world, &["modify", &proposal.id], &[("EDITOR", &editor)]);
+    terminal.wait_for("approve it in this form?");
+    terminal.type_in("y");
+    terminal.wait_for(&format!("type {code} to approve"));
+    terminal.type_in(&format!("{code}\r"));
+    assert_eq!(terminal.wait(), 0);
+    assert!(matches!(world.find(&proposal).state, State::Decided(_)));
+}

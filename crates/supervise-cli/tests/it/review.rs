@@ -224,6 +224,7 @@ fn an_edit_that_brings_a_danger_wants_the_code_too() {
     let mut terminal = Terminal::start(&world, &["review"], &[("VISUAL", &editor)]);
     terminal.wait_for(QUESTION);
     terminal.type_in("m");
+    terminal.wait_for("! public-suffix: ");
     terminal.wait_for("approve it in this form?");
     terminal.type_in("y");
     terminal.wait_for("to approve it all the same");
