@@ -117,7 +117,10 @@ pub(crate) async fn plan(
     let Some(wanted) = wanted(config, places, proposal.tool) else {
         return Plan::Nothing;
     };
-    plan_file(wanted, text).await.unwrap_or_else(Plan::Refused)
+    let author = Author::of(proposal, text);
+    plan_file(wanted, author, text)
+        .await
+        .unwrap_or_else(Plan::Refused)
 }
 
 /// What is configured for a tool.
@@ -146,7 +149,7 @@ fn wanted(config: &Config, places: Places<'_>, tool: Tool) -> Option<Wanted> {
     }
 }
 
-async fn plan_file(wanted: Wanted, text: &str) -> Result<Plan, String> {
+async fn plan_file(wanted: Wanted, author: Author, text: &str) -> Result<Plan, String> {
     let target = Target::open(&wanted.path)?;
     target.lock().await?;
     let before = target.read()?;
@@ -154,7 +157,7 @@ async fn plan_file(wanted: Wanted, text: &str) -> Result<Plan, String> {
     let current = before.as_ref().map_or("", |live| live.text.as_str());
     let after = match wanted.kind {
         FileKind::Routes => {
-            merged(current, text).map_err(|why| format!("{}: {why}", wanted.path.display()))?
+            merged(current, author, text).map_err(|why| format!("{}: {why}", wanted.path.display()))?
         }
         // An equal Dockerfile is still built: nobody knows what the image was built from.
         FileKind::Dockerfile => Some(text.to_owned()),
@@ -240,14 +243,37 @@ async fn plan_text(wanted: Wanted, opened: Option<&str>, after: &str) -> Result<
     })))
 }
 
-/// Whether a routes file has all of the route already.
+/// By whose rules a payload is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Author {
+    Agent,
+    /// An operator may write what no agent may ask for.
+    Operator,
+}
+
+impl Author {
+    /// What was proposed is the agent's, however it is decided.
+    fn of(proposal: &Proposal, text: &str) -> Author {
+        if text == proposal.proposed_file {
+            Author::Agent
+        } else {
+            Author::Operator
+        }
+    }
+}
+
+/// Whether a routes file has all of a route that was decided.
 pub(crate) fn has_route(current: &str, payload: &str) -> bool {
-    matches!(merged(current, payload), Ok(None))
+    matches!(merged(current, Author::Operator, payload), Ok(None))
 }
 
 /// The routes file with the route in it; `None` when all of it is allowed already.
-fn merged(current: &str, payload: &str) -> Result<Option<String>, String> {
-    let route = Route::from_payload(payload).map_err(|error| format!("the proposal is no route: {error}"))?;
+fn merged(current: &str, author: Author, payload: &str) -> Result<Option<String>, String> {
+    let route = match author {
+        Author::Agent => Route::from_payload(payload),
+        Author::Operator => Route::by_hand(payload),
+    };
+    let route = route.map_err(|error| format!("the proposal is no route: {error}"))?;
     match merge(current, &route).map_err(|error| error.to_string())? {
         Merged::AlreadyAllowed => Ok(None),
         Merged::Changed { text, .. } => match Routes::parse(&text) {

@@ -1,4 +1,4 @@
-//! Whether a final text may become an answer: the same rules as an agent's input, and the line that breaks one.
+//! Whether a final text may become an answer: by the rules of what an operator may write, and the line that breaks one.
 
 use serde::Deserialize;
 use supervise_core::{Auth, Proposal, Route, RouteError, SafeLine, Tool};
@@ -24,7 +24,7 @@ pub(crate) fn check_final(proposal: &Proposal, text: &str) -> Result<(), CliErro
 }
 
 fn check_route(text: &str) -> Result<(), CliError> {
-    let Err(error) = Route::from_payload(text) else {
+    let Err(error) = Route::by_hand(text) else {
         return Ok(());
     };
     let (at, problem) = place(&error, text);
@@ -39,7 +39,7 @@ fn check_route(text: &str) -> Result<(), CliError> {
 
 /// The 1-based line that keeps a final text from being a route, and what is wrong there.
 pub(crate) fn mistake(proposal: &Proposal, text: &str) -> Option<(usize, String)> {
-    let error = Route::from_payload(text).err()?;
+    let error = Route::by_hand(text).err()?;
     proposal.tool.asks_route().then(|| place(&error, text))
 }
 
@@ -49,8 +49,12 @@ fn place(error: &RouteError, text: &str) -> (usize, String) {
     match (error, shape) {
         (RouteError::Syntax { line, problem }, Ok(_)) => (*line, problem.clone()),
         (_, Err(syntax)) => (syntax.line().max(1), syntax.to_string()),
-        (RouteError::Host(_), Ok(_)) => (line_of(text, "\"host\""), error.to_string()),
-        (RouteError::Path { at, .. }, Ok(shape)) => (line_of_path(text, &shape, *at), error.to_string()),
+        (RouteError::Host(_) | RouteError::HostByHand, Ok(_)) => {
+            (line_of(text, "\"host\""), error.to_string())
+        }
+        (RouteError::Path { at, .. } | RouteError::PathByHand { at }, Ok(shape)) => {
+            (line_of_path(text, &shape, *at), error.to_string())
+        }
         (RouteError::TokenRef | RouteError::Token(_), Ok(_)) => {
             (line_of(text, "\"token_ref\""), error.to_string())
         }
@@ -105,7 +109,7 @@ mod tests {
         let table = [
             ("{\n\"host\": \"example.com\",\noops}", "line 3"),
             ("{\n\"host\": \"example.com\",\n\n\"port\": 1}", "line 4"),
-            ("{\n\"host\": \"localhost\"}", "line 2"),
+            ("{\n\"host\": \"https://a.example\"}", "line 2"),
             (
                 "{\n\"host\": \"a.example\",\n\"path_allowlist\": [\n\"/a\",\n\"b\"]}",
                 "line 5",
@@ -122,10 +126,19 @@ mod tests {
             assert_eq!(code, 1);
             assert!(message.contains(expected), "{text}: {message}");
         }
-        assert_eq!(
-            checked(Tool::EgressBlock, "{\"host\": \"example.com\", \"auth\": null}"),
-            Ok(())
-        );
+        for fine in [
+            "example.com\", \"auth\": null",
+            "10.0.0.7",
+            "localhost",
+            "build-cache",
+        ] {
+            let text = format!("{{\"host\": \"{}\"}}", fine.replace(": null\"", ": null"));
+            assert_eq!(
+                checked(Tool::EgressBlock, &text.replace("null\"}", "null}")),
+                Ok(()),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -85,6 +85,15 @@ pub enum RouteError {
         "auth.token_ref must be the name of a host variable, 1 to 128 of A-Z, a-z, 0-9 and '_', not beginning with a digit; never send the token itself"
     )]
     TokenRef,
+    /// No host that a proxy could ever meet, though an operator wrote it.
+    #[error("'host' must be a host's name or address alone, without scheme, path or blanks")]
+    HostByHand,
+    /// A prefix that no request's path begins with, though an operator wrote it.
+    #[error("path_allowlist[{at}] must begin with '/' and hold no blanks and nothing beyond ASCII")]
+    PathByHand {
+        /// 0-based place in the list.
+        at: usize,
+    },
     /// The name of a variable by its letters, and a known kind of token by its form.
     #[error(
         "auth.token_ref looks like a {0}: send the name of the host variable that holds it, never the token itself"
@@ -137,6 +146,16 @@ impl Route {
 
     /// Reads a payload back, under the same rules as [`Route::new`]. A null member counts as absent.
     pub fn from_payload(text: &str) -> Result<Self, RouteError> {
+        let Route {
+            host,
+            path_allowlist,
+            auth,
+        } = Route::read(text)?;
+        Route::new(&host, path_allowlist, auth)
+    }
+
+    /// A payload's members, unchecked.
+    pub(crate) fn read(text: &str) -> Result<Self, RouteError> {
         let syntax = |error: serde_json::Error| RouteError::Syntax {
             line: error.line().max(1),
             problem: error.to_string(),
@@ -145,19 +164,24 @@ impl Route {
         if let Some(object) = value.as_object_mut() {
             object.retain(|_, member| !member.is_null());
         }
-        let Route {
+        serde_json::from_value(value).map_err(|error| RouteError::Syntax {
+            line: 1,
+            problem: error.to_string(),
+        })
+    }
+
+    /// A route whose members were checked by other rules than an agent's.
+    #[cfg(feature = "operator")]
+    pub(crate) fn checked(host: String, path_allowlist: Vec<String>, auth: Option<Auth>) -> Self {
+        Route {
             host,
             path_allowlist,
             auth,
-        } = serde_json::from_value(value).map_err(|error| RouteError::Syntax {
-            line: 1,
-            problem: error.to_string(),
-        })?;
-        Route::new(&host, path_allowlist, auth)
+        }
     }
 }
 
-fn check_token_ref(name: &str) -> Result<(), RouteError> {
+pub(crate) fn check_token_ref(name: &str) -> Result<(), RouteError> {
     if !is_token_ref(name) {
         return Err(RouteError::TokenRef);
     }

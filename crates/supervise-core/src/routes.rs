@@ -4,6 +4,7 @@
 //! splice did is then read back and compared with what it should have done, comments included; a
 //! difference is an error. So a file this module reads wrongly is refused, never silently widened.
 
+mod by_hand;
 mod delta;
 mod document;
 mod entry;

@@ -37,9 +37,9 @@ pub(crate) struct Expected {
 }
 
 impl Expected {
-    /// The route that a payload asks for.
+    /// The route that was decided to be let through.
     pub(super) fn asked(payload: &str) -> Vec<Expected> {
-        let route = Route::from_payload(payload).ok();
+        let route = Route::by_hand(payload).ok();
         let expected = |route: Route| Expected {
             host: route.host().to_owned(),
             paths: route.path_allowlist().to_vec(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use supervise_core::{Digest, FieldHasher, Proposal, Slug, Tool, render_diff};
 
 use super::target::Target;
-use super::{FileKind, Wanted, merged, wanted};
+use super::{Author, FileKind, Wanted, merged, wanted};
 use crate::config::Places;
 use crate::error::CliError;
 use crate::session::Session;
@@ -87,7 +87,7 @@ impl LiveFile {
             LiveFile::Found { kind, path, text } => {
                 let current = text.as_deref().unwrap_or_default();
                 let after = match kind {
-                    FileKind::Routes => merged(current, asked),
+                    FileKind::Routes => merged(current, Author::Agent, asked),
                     FileKind::Dockerfile => Ok(Some(asked.to_owned())),
                 };
                 match after {

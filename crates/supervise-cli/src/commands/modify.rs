@@ -32,7 +32,8 @@ Examples:
   supervise modify 3f2a --file route.json
   supervise show 3f2a --json | jq -r .proposed_file | ./narrow | supervise modify 3f2a --file -
 
-What you write becomes the answer byte for byte, after the same checks as an agent's own input.
+What you write becomes the answer byte for byte. A route may be what `routes edit` takes, an address
+or a name of one label too, though no agent may ask for it.
 From the editor it is shown with its risks and confirmed first, a danger by a code from the digest,
 and a mistake opens it again. Leaving it unchanged approves it as proposed; an empty file decides
 nothing.";

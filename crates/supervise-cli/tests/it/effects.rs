@@ -124,6 +124,26 @@ fn modifying_writes_what_the_operator_made_of_it() {
 }
 
 #[test]
+fn an_operator_may_write_what_no_agent_may_ask_for() {
+    let world = World::new();
+    let bottle = Bottle::new(&world);
+    let address = "{\"host\": \"10.0.0.7\", \"path_allowlist\": [\"/v1/\"]}\n";
+    let proposal = world.ask("dev");
+    let ran = world.run_with(&["modify", &proposal.id, "--file", "-", "--json"], address);
+    assert_eq!(ran.expect(0).json()["applied"], true);
+    assert!(bottle.text().contains("10.0.0.7"), "{}", bottle.text());
+    let shown = world.run(&["routes", "check", "dev", "--json"]).json();
+    let unexplained = shown["unexplained"].as_array().unwrap();
+    assert!(
+        unexplained.iter().all(|route| route["host"] != "10.0.0.7"),
+        "{shown}"
+    );
+    // Somebody else's row that asks for the same is still no route.
+    let asked = world.propose(Proposal::new(&slug("dev"), Tool::EgressAllow, address, "x"));
+    world.run(&["approve", &asked.id]).expect(7);
+}
+
+#[test]
 fn rejecting_touches_nothing() {
     let world = World::new();
     let bottle = Bottle::new(&world);

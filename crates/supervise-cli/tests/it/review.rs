@@ -154,7 +154,7 @@ fn a_slip_in_the_editor_is_told_and_asked_again() {
         std::fs::write(&file, format!("printf '{text}' > \"$1\"\n")).unwrap();
         format!("sh {}", file.display())
     };
-    let editor = edit("{\"host\": \"localhost\"}");
+    let editor = edit("{\"host\": \"https://a.example\"}");
     let mut terminal = Terminal::start(&world, &["review"], &[("VISUAL", &editor)]);
     terminal.wait_for(QUESTION);
     terminal.type_in("m");

@@ -3,8 +3,7 @@
 
 use super::entry::{RouteEntry, Routes};
 use super::error::{RoutesError, RoutesProblem};
-use crate::route::is_token_ref;
-use crate::secret::first_secret;
+use crate::route::check_token_ref;
 
 impl Routes {
     /// Checks the routes that differ from those in `before`: a host that is a host, prefixes that begin with
@@ -21,18 +20,24 @@ impl Routes {
 }
 
 fn check(entry: &RouteEntry) -> Result<(), RoutesProblem> {
-    let not_in_a_host =
-        |c: char| !c.is_ascii_graphic() && c.is_ascii() || c.is_control() || "/@?#\\".contains(c);
-    if entry.host.is_empty() || entry.host.contains(not_in_a_host) {
+    if !is_host(&entry.host) {
         return Err(RoutesProblem::Host);
     }
-    let is_path = |path: &String| path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic());
-    if !entry.path_allowlist.iter().all(is_path) {
+    if !entry.path_allowlist.iter().all(|path| is_path(path)) {
         return Err(RoutesProblem::Path);
     }
-    let is_name = |name: &str| is_token_ref(name) && first_secret(name).is_none();
     match &entry.auth {
-        Some(auth) if !is_name(&auth.token_ref) => Err(RoutesProblem::TokenRef),
+        Some(auth) if check_token_ref(&auth.token_ref).is_err() => Err(RoutesProblem::TokenRef),
         _ => Ok(()),
     }
+}
+
+pub(super) fn is_host(host: &str) -> bool {
+    let not_in_a_host =
+        |c: char| !c.is_ascii_graphic() && c.is_ascii() || c.is_control() || "/@?#\\".contains(c);
+    !host.is_empty() && !host.contains(not_in_a_host)
+}
+
+pub(super) fn is_path(path: &str) -> bool {
+    path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -233,7 +233,7 @@ fn payload(hunks: &[Hunk]) -> Option<Route> {
     let [hunk] = hunks else { return None };
     let is_from_nothing = hunk.before().is_empty();
     is_from_nothing
-        .then(|| Route::from_payload(&hunk.after().join("\n")).ok())
+        .then(|| Route::by_hand(&hunk.after().join("\n")).ok())
         .flatten()
 }
 
