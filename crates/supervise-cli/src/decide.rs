@@ -14,6 +14,7 @@ use crate::inbox::Item;
 use crate::operator;
 use crate::recover::{LOST, recover};
 use crate::signals::interrupted;
+use crate::turn::bottle_lock;
 use crate::ui::line;
 
 /// What the operator decided, and by which verb.
@@ -41,7 +42,7 @@ impl Desk<'_> {
     async fn carry_out(&mut self, item: &Item, decision: Decision) -> Result<Decided, Halt> {
         let config = self.session.config()?;
         let host = self.host().await?;
-        let lock = host.bottle_lock(&item.slug).await?;
+        let lock = bottle_lock(self.session, &host, &item.slug).await?;
         let queue = self.writer(&item.slug).await?;
         recover(self.session, &host, &lock, &queue)
             .await

@@ -8,6 +8,7 @@ use crate::error::{CliError, Kind};
 use crate::operator;
 use crate::recover::{recover, recover_edits};
 use crate::session::Session;
+use crate::turn::bottle_lock;
 use crate::ui::line;
 
 /// What the operator made of the file.
@@ -24,7 +25,7 @@ impl RoutesEdit {
     /// Carries it out, if the file is still what was opened. Returns the audit entry.
     pub(crate) async fn apply(&self, session: &Session<'_>, slug: &Slug) -> Result<i64, CliError> {
         let host = Host::create(&session.root).await?;
-        let lock = host.bottle_lock(slug).await?;
+        let lock = bottle_lock(session, &host, slug).await?;
         settle(session, &host, &lock).await.map_err(unsettled)?;
         let plan = apply::plan_edit(session, slug, self.opened.as_deref(), &self.text).await?;
         match plan {

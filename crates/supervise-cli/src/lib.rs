@@ -45,6 +45,7 @@ mod shown;
 mod signals;
 mod source;
 mod span;
+mod turn;
 mod ui;
 mod visible;
 mod visit;

@@ -1,7 +1,7 @@
 //! Ctrl-C, a closed terminal and a closed pipe while something is decided: it comes to an end, and only one.
 
 use std::fs;
-use std::io;
+use std::io::{self, BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -52,6 +52,28 @@ fn a_signal_during_the_command_puts_the_old_file_back() {
         assert_eq!(world.audit()[0].entry.operator_action, "apply-failed");
         world.run(&["approve", &proposal.id]).expect(0);
     }
+}
+
+#[test]
+fn a_wait_for_another_decision_says_so_and_ends_at_once() {
+    let world = World::new();
+    let bottle = Bottle::new(&world);
+    bottle.script(HANGS_ONCE);
+    let (first, second) = (world.ask("dev"), bottle.ask_capability("FROM debian:13\n"));
+    let deciding = started(&world, &["approve", &first.id]);
+    wait_for(&bottle, "begun");
+    let mut waiting = started(&world, &["approve", &second.id]);
+    let mut said = String::new();
+    let mut talk = BufReader::new(waiting.stderr.take().unwrap());
+    talk.read_line(&mut said).unwrap();
+    assert!(said.contains("another decision is under way in dev"), "{said}");
+    let asked = Instant::now();
+    kill_process(Pid::from_child(&waiting), Signal::INT).unwrap();
+    assert_eq!(waiting.wait().unwrap().code(), Some(130));
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    kill_process(Pid::from_child(&deciding), Signal::INT).unwrap();
+    end(deciding).expect(7);
+    assert_eq!(bottle.answer(&second), None);
 }
 
 #[test]
