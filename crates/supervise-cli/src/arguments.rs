@@ -21,8 +21,9 @@ Examples:
   supervise audit list --bottle dev  what was decided
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 no such proposal or bottle, 4 already decided,
-5 changed since it was shown, 6 needs a terminal, 7 the effect failed and was rolled back; from
-`submit --wait` also 8 rejected and 9 not decided in time.";
+5 changed since it was shown, 6 needs a terminal, 7 the effect failed and was rolled back, 130
+interrupted by Ctrl-C or another signal; from `submit --wait` also 8 rejected and 9 not decided in
+time.";
 
 /// The operator's inbox for agents in locked-down containers: shows what they ask for and records what you decide.
 #[derive(Debug, Parser)]

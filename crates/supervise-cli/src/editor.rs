@@ -1,12 +1,14 @@
 //! Letting the operator edit a proposal in their own editor.
 
 mod buffer;
+mod kept;
 
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
+pub(crate) use kept::keep;
 use supervise_core::{Proposal, SafeLine};
 use tempfile::NamedTempFile;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,6 +41,8 @@ pub(crate) struct Sheet {
     pub(crate) what: &'static str,
     pub(crate) if_unchanged: &'static str,
     pub(crate) if_empty: &'static str,
+    /// How the file begins that keeps it when it came to nothing.
+    pub(crate) kept: &'static str,
 }
 
 impl Sheet {
@@ -47,6 +51,7 @@ impl Sheet {
         what: "These are the bottle's live routes. Save them as they should be.",
         if_unchanged: "Unchanged: nothing is done.",
         if_empty: "Empty: nothing is done.",
+        kept: "supervise-routes-",
     };
 
     pub(crate) fn of(proposal: &Proposal) -> Sheet {
@@ -55,6 +60,7 @@ impl Sheet {
             what: "This is what the agent proposes. Save what you want approved instead.",
             if_unchanged: "Unchanged: you are asked whether to approve it as proposed.",
             if_empty: "Empty: nothing is decided.",
+            kept: "supervise-final-",
         }
     }
 }

@@ -89,7 +89,17 @@ async fn decide(args: &Args, session: &Session<'_>) -> Result<Option<Decided>, C
         sticky: None,
         shown,
     };
-    desk.decide_or_show(&item, decision).await.map(Some)
+    let written = args.file.is_none().then(|| decision.verdict.clone());
+    let decided = desk.decide_or_show(&item, decision).await;
+    decided.map(Some).map_err(|error| kept(error, &item, written))
+}
+
+/// The error, with the place where what was written in the editor is kept.
+pub(crate) fn kept(error: CliError, item: &Item, written: Option<Verdict>) -> CliError {
+    match written {
+        Some(Verdict::Modify { final_file }) => editor::keep(error, Sheet::of(&item.proposal), &final_file),
+        _ => error,
+    }
 }
 
 /// What a final text means.

@@ -7,7 +7,7 @@ use supervise_core::{Digest, Risk};
 use supervise_store::{Sticky, Verdict};
 
 use super::list::explain;
-use super::modify::revise;
+use super::modify::{kept, revise};
 use crate::apply::LiveFile;
 use crate::attention;
 use crate::danger;
@@ -40,7 +40,9 @@ answer counts for what is on the screen; if it changed meanwhile, it is shown ag
 doesn't fit the terminal is shown in pages, and one that carries a danger is approved with a code
 from its digest. Ctrl-C leaves everything pending. With --follow the
 terminal's bell rings when something arrives, and its title has the number. Where TERM is dumb, or single keys can't be had,
-it takes a line with the word or its first letter.";
+it takes a line with the word or its first letter.
+
+The exit code is 0, or that of the first decision that failed; 130 after Ctrl-C.";
 
 const VIA: &str = "supervise review";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -62,6 +64,8 @@ pub(crate) struct Args {
 pub(crate) enum Step {
     Next,
     Quit,
+    /// It was not decided as the operator meant to.
+    Failed(Exit),
     /// What would be changed isn't what the card showed.
     Again,
 }
@@ -82,6 +86,7 @@ async fn review(args: Args, session: &Session<'_>) -> Result<Exit, CliError> {
         told: HashSet::new(),
         waiting: Waiting::No,
     };
+    let mut exit = Exit::DONE;
     loop {
         let inbox = review.look(session).await?;
         let left: Vec<&Item> = inbox.items.iter().filter(|item| review.is_new(item)).collect();
@@ -104,12 +109,14 @@ async fn review(args: Args, session: &Session<'_>) -> Result<Exit, CliError> {
         while step == Step::Again {
             step = take(session, item, args.sticky).await?;
         }
-        if step == Step::Quit {
-            return Ok(Exit::DONE);
+        match step {
+            Step::Quit => return Ok(exit),
+            Step::Failed(failed) => exit = exit.or(failed),
+            Step::Next | Step::Again => {}
         }
     }
     session.ui.say(&[line!["that was all"]]);
-    Ok(Exit::DONE)
+    Ok(exit)
 }
 
 /// Whether the operator was told that review is waiting.
@@ -228,6 +235,7 @@ async fn decide(
         Verdict::Approve | Verdict::Modify { .. } => String::new(),
     };
     let mut desk = Desk::new(session);
+    let written = Some(verdict.clone());
     match desk
         .decide(
             item,
@@ -242,12 +250,15 @@ async fn decide(
         .await
     {
         Ok(decided) => report::decided(session, &decided)?,
-        Err(error) if error.kind() == Kind::Moved => {
+        Err(error) => {
+            let error = kept(error, item, written);
             session.ui.error(&error);
-            return Ok(Step::Again);
+            // Somebody was faster, or it changed: the rest of the inbox is still there to be decided.
+            return Ok(match error.kind() {
+                Kind::Moved => Step::Again,
+                kind => Step::Failed(kind.into()),
+            });
         }
-        // Somebody was faster, or it changed: the rest of the inbox is still there to be decided.
-        Err(error) => session.ui.error(&error),
     }
     Ok(Step::Next)
 }

@@ -78,7 +78,7 @@ pub(super) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
     let applied = edit.apply(session, &args.slug).await;
     match applied {
         Ok(audit_id) => report(session, &args.slug, Some(audit_id)),
-        Err(error) if args.file.is_none() => Err(keep(error, &edit.text)),
+        Err(error) if args.file.is_none() => Err(editor::keep(error, Sheet::ROUTES, &edit.text)),
         Err(error) => Err(error),
     }
 }
@@ -236,23 +236,4 @@ fn report(session: &Session<'_>, slug: &Slug, audit_id: Option<i64>) -> Result<E
         session.ui.data(&[done.and(", audit entry ").and(audit_id)]);
     }
     Ok(Exit::DONE)
-}
-
-/// What was written in an editor isn't lost with the edit.
-fn keep(error: CliError, text: &str) -> CliError {
-    let kept = tempfile::Builder::new()
-        .prefix("supervise-routes-")
-        .suffix(Sheet::ROUTES.suffix)
-        .tempfile()
-        .and_then(|file| {
-            std::fs::write(file.path(), text)?;
-            Ok(file.keep()?.1)
-        });
-    match kept {
-        Ok(path) => error.hint(line![
-            "what you wrote is kept in ",
-            SafeLine::new(&path.to_string_lossy())
-        ]),
-        Err(_) => error,
-    }
 }

@@ -10,7 +10,7 @@ use supervise_store::{Host, State};
 
 use super::bottle::{Bottle, FILE};
 use crate::terminal::Terminal;
-use crate::world::{Ran, World, block_on, slug};
+use crate::world::{ROUTE, Ran, World, block_on, slug};
 
 const OTHER: &str = "{\n  \"host\": \"files.example.net\"\n}\n";
 
@@ -176,5 +176,43 @@ fn all_is_bound_to_what_was_listed() {
         terminal.type_in("y");
         assert_eq!(terminal.wait(), 5, "{}", terminal.screen());
         assert_untouched(&world, &bottle, &text);
+    }
+}
+
+#[test]
+fn what_was_written_in_an_editor_is_kept_when_it_comes_to_nothing() {
+    let narrow = ROUTE.replace("/v1/", "/v1/only/");
+    for verb in ["modify", "review"] {
+        let world = World::new();
+        let bottle = Bottle::new(&world);
+        let proposal = world.ask("dev");
+        fs::write(world.path("narrow"), &narrow).unwrap();
+        let script = world.path("editor.sh");
+        fs::write(
+            &script,
+            format!("cat {} > \"$1\"\n", world.path("narrow").display()),
+        )
+        .unwrap();
+        let editor = format!("sh {}", script.display());
+        bottle.break_reload();
+        let arguments: &[&str] = match verb {
+            "modify" => &["modify", &proposal.id],
+            _ => &["review"],
+        };
+        let mut terminal = Terminal::start(&world, arguments, &[("EDITOR", &editor)]);
+        if verb == "review" {
+            terminal.wait_for("skip or quit?");
+            terminal.type_in("m");
+        }
+        terminal.wait_for("approve it in this form?");
+        terminal.type_in("y");
+        terminal.wait_for("has the failure; what you wrote is kept in ");
+        assert_eq!(terminal.wait(), 7, "{verb}");
+        let kept = fs::read_dir(world.path(""))
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let kept = kept.filter(|path| path.to_string_lossy().contains("supervise-final-"));
+        let texts: Vec<String> = kept.map(|path| fs::read_to_string(path).unwrap()).collect();
+        assert_eq!(texts, [&narrow[..]], "{verb}");
     }
 }
