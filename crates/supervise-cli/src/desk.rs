@@ -8,13 +8,13 @@ use supervise_store::{Found, Host, Place, Queue, State, StoreError};
 
 use crate::error::{CliError, Kind};
 use crate::id::IdArgument;
-use crate::inbox::{Item, places};
+use crate::inbox::{Item, PATIENCE, places};
 use crate::session::Session;
 use crate::ui::{Line, line};
 use crate::visit::{VisitError, visit_all, within};
 
-/// Longer than a busy queue needs: whoever names a proposal means to decide it, and can wait a little.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longer than a busy queue needs: whoever names a bottle means to decide there, and can wait a little.
+const NAMED_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The open files of one run. Queues are opened to read until something in them is decided.
 #[derive(Debug)]
@@ -56,7 +56,8 @@ impl<'a> Desk<'a> {
         for trouble in troubles {
             desk.leave_out(trouble);
         }
-        for (slug, opened) in visit_all(places, open_reader).await? {
+        let patience = patience(session);
+        for (slug, opened) in visit_all(places, |place| open_reader(place, patience)).await? {
             match opened {
                 Ok(queue) => desk.readers.push(queue),
                 Err(error) if error.is_gone() => {}
@@ -74,8 +75,16 @@ impl<'a> Desk<'a> {
     /// The one proposal that `id` names, in whatever state it is.
     pub(crate) async fn find(&mut self, id: &IdArgument) -> Result<Target, CliError> {
         let mut matches = Vec::new();
-        for queue in std::mem::take(&mut self.readers) {
-            match within(PATIENCE, queue.proposal_find(&id.prefix)).await {
+        let (patience, prefix) = (patience(self.session), id.prefix.clone());
+        let look = |queue: Queue| {
+            let prefix = prefix.clone();
+            async move {
+                let found = within(patience, queue.proposal_find(&prefix)).await;
+                (queue, found)
+            }
+        };
+        for (queue, found) in visit_all(std::mem::take(&mut self.readers), look).await? {
+            match found {
                 Ok(found) => {
                     matches.extend(found.into_iter().map(|found| target(queue.slug(), found)));
                     self.readers.push(queue);
@@ -84,6 +93,7 @@ impl<'a> Desk<'a> {
                 Err(error) => self.leave_out(line![queue.slug(), ": ", SafeLine::new(&error.to_string())]),
             }
         }
+        matches.sort_by(|a, b| a.item.slug.cmp(&b.item.slug));
         match matches.len() {
             1 => matches.pop().ok_or_else(|| self.not_found(id)),
             0 => Err(self.not_found(id)),
@@ -139,8 +149,16 @@ impl<'a> Desk<'a> {
     }
 }
 
-async fn open_reader(place: Place) -> (Slug, Result<Queue, VisitError>) {
-    let opened = within(PATIENCE, Queue::read_at(&place)).await;
+/// A bottle that nobody named costs no more than in a list.
+fn patience(session: &Session<'_>) -> Duration {
+    match session.scope.as_slice() {
+        [] => PATIENCE,
+        _ => NAMED_PATIENCE,
+    }
+}
+
+async fn open_reader(place: Place, patience: Duration) -> (Slug, Result<Queue, VisitError>) {
+    let opened = within(patience, Queue::read_at(&place)).await;
     (place.slug, opened)
 }
 
