@@ -52,8 +52,8 @@ fuzz_target!(|raw: &str| {
 
     let text = SafeText::new(raw);
     vte::Parser::new().advance(&mut Paper { lines: true }, text.as_str().as_bytes());
-    // Tabs become blanks: the one thing that a text over several lines doesn't give back.
-    assert_eq!(read_back(text.as_str()), raw.replace('\t', "    "));
+    // A tab is an arrow and three blanks there; an arrow of the text's own is escaped.
+    assert_eq!(read_back(&text.as_str().replace("→   ", "\t")), raw);
 
     let _ = mask_secrets(raw);
     let (before, after) = raw.split_at(raw.floor_char_boundary(raw.len() / 2));

@@ -7,14 +7,18 @@ use std::fmt;
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
-const TAB: &str = "    ";
+/// A tab as it is shown over several lines: four columns, and nothing else looks so, since an arrow of the text's own
+/// is escaped there.
+const TAB: &str = "→   ";
+const ARROW: char = '→';
 
-/// Text of any origin, safe to show over several lines: newlines stay, everything that a terminal would
-/// act on or a person couldn't see becomes `<U+XXXX>`.
+/// Text of any origin, safe to show over several lines: newlines stay, a tab becomes an arrow and three blanks,
+/// everything else that a terminal would act on or a person couldn't see becomes `<U+XXXX>`, and so does an arrow.
 ///
 /// ```
 /// use supervise_core::SafeText;
 /// assert_eq!(SafeText::new("red \u{1b}[31m").to_string(), "red <U+001B>[31m");
+/// assert_eq!(SafeText::new("a\tb → c").to_string(), "a→   b <U+2192> c");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SafeText(String);
@@ -80,6 +84,7 @@ fn escape(raw: &str, multi_line: bool) -> String {
             ' '..='~' => safe.push(c),
             '\n' if multi_line => safe.push(c),
             '\t' if multi_line => safe.push_str(TAB),
+            ARROW if multi_line => push_escape(&mut safe, c),
             c if is_visible(c) => safe.push(c),
             c => push_escape(&mut safe, c),
         }
@@ -119,6 +124,8 @@ fn is_blank_looking(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -159,7 +166,7 @@ mod tests {
         ] {
             assert_eq!(SafeLine::new(text).as_str(), text);
         }
-        assert_eq!(SafeText::new("a\n\tb").as_str(), "a\n    b");
+        assert_eq!(SafeText::new("a\n\tb").as_str(), "a\n→   b");
         assert_eq!(SafeLine::new("a\n\tb").as_str(), "a<U+000A><U+0009>b");
     }
 
@@ -176,11 +183,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_tab_looks_like_nothing_else() {
+        let look_alikes = ["a\tb", "a    b", "a→   b", "a\u{9}→b", "a<U+0009>b"];
+        let shown: HashSet<String> = look_alikes
+            .iter()
+            .map(|text| SafeText::new(text).to_string())
+            .collect();
+        assert_eq!(shown.len(), look_alikes.len());
+    }
+
     proptest! {
         #[test]
-        fn shown_text_reads_back_to_one_original(raw in any::<String>(), fake in "<U\\+[0-9A-F]{0,6}>?") {
+        fn shown_text_reads_back_to_one_original(raw in "(\\PC|[\t\n →\\x00-\\x1f]){0,40}", fake in "<U\\+[0-9A-F]{0,6}>?") {
             let raw = raw + &fake;
-            prop_assert_eq!(unescape(SafeLine::new(&raw).as_str()), raw);
+            prop_assert_eq!(unescape(SafeLine::new(&raw).as_str()), &raw[..]);
+            let shown = SafeText::new(&raw).to_string();
+            prop_assert_eq!(unescape(&shown.replace(TAB, "\t")), raw);
         }
     }
 }

@@ -162,6 +162,8 @@ fn reason_on(printed: &str) -> Vec<&str> {
 }
 
 fn unescaped(shown: &str) -> String {
+    // An arrow of the text's own would be escaped.
+    let shown = shown.replace("→   ", "\t");
     let mut parts = shown.split("<U+");
     let mut raw = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -174,21 +176,21 @@ fn unescaped(shown: &str) -> String {
 
 #[track_caller]
 fn assert_reads_back(text: &str) {
-    // A tab is shown as the blanks it stands for.
-    let text = &text.replace('\t', "    ");
     let item = item(Tool::GitleaksAllow, text);
     let print = |columns: Option<usize>| {
         let card = card_of(&item, &LiveFile::NotConfigured, columns);
         screen(&rendered(&card, Colours::Off, columns)).text
     };
     let whole = print(None);
-    assert_eq!(&unescaped(&reason_on(&whole).join("\n")), text);
+    assert_eq!(unescaped(&reason_on(&whole).join("\n")), text);
     let wrapped = print(Some(80));
     let (pieces, joined) = (reason_on(&wrapped).concat(), text.replace('\n', ""));
     assert_eq!(unescaped(&pieces), joined);
 }
 
-const CORPUS: [&str; 14] = [
+const CORPUS: [&str; 16] = [
+    "a\tb    c",
+    "→   → \t\t",
     "\u{1b}[2J",
     "\u{1b}]0;title\u{7}",
     "\u{1b}]52;c;aGk=\u{1b}\\",
