@@ -4,7 +4,7 @@ mod approve;
 mod audit;
 mod completions;
 mod demo;
-mod doctor;
+pub(crate) mod doctor;
 #[cfg(feature = "postgres")]
 mod fleet;
 mod list;
@@ -19,7 +19,7 @@ mod routes;
 mod several;
 mod show;
 mod submit;
-mod watch;
+pub(crate) mod watch;
 
 use clap::Subcommand;
 

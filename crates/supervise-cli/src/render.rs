@@ -6,6 +6,7 @@ pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod list;
 pub(crate) mod objects;
+pub(crate) mod pruned;
 pub(crate) mod route;
 pub(crate) mod routes;
 pub(crate) mod traced;

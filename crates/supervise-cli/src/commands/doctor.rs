@@ -34,14 +34,14 @@ pub(crate) struct Args {}
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Level {
+pub(crate) enum Level {
     Note,
     Wrong,
 }
 
 /// One thing that was found. Texts are raw: they may hold anything that lies on the disk.
 #[derive(Debug, Serialize)]
-struct Finding {
+pub(crate) struct Finding {
     level: Level,
     /// What it is about: a bottle, or a path.
     about: String,
@@ -51,7 +51,12 @@ struct Finding {
 }
 
 impl Finding {
-    fn new(level: Level, about: impl Into<String>, text: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        level: Level,
+        about: impl Into<String>,
+        text: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
         Finding {
             level,
             about: about.into(),
@@ -60,7 +65,7 @@ impl Finding {
         }
     }
 
-    fn lines(&self) -> [Line; 2] {
+    pub(crate) fn lines(&self) -> [Line; 2] {
         let (word, paint) = match self.level {
             Level::Note => ("note", Paint::Yellow),
             Level::Wrong => ("wrong", Paint::Red),

@@ -4,16 +4,17 @@ use std::collections::HashSet;
 use std::time::Duration as Patience;
 
 use serde::Serialize;
-use supervise_core::{SafeLine, Slug};
+use supervise_core::SafeLine;
 use supervise_store::{Archive, Freed, Host, Place, PrunePlan, Queue, Retention, StoreError};
 use time::{Duration, OffsetDateTime};
 
 use crate::error::{CliError, Exit, Kind};
 use crate::inbox::{PATIENCE, places};
 use crate::prompt::{self, YesOrNo};
+use crate::render::pruned;
 use crate::session::{Consent, Format, Session};
 use crate::span::span;
-use crate::ui::{Line, Paint, line};
+use crate::ui::{Line, line};
 use crate::visit::{VisitError, visit_all, within};
 
 const EXAMPLES: &str = "\
@@ -30,8 +31,6 @@ the file itself does not shrink.";
 
 /// What a look at one bottle's past may take.
 const SURVEY: Patience = Patience::from_secs(10);
-/// How much of a timestamp is its day.
-const DAY_CHARS: usize = 10;
 
 /// Delete archived proposals that are older than some months
 #[derive(Debug, clap::Args)]
@@ -70,7 +69,7 @@ pub(crate) async fn run(args: Args, session: &Session<'_>) -> Result<Exit, CliEr
     };
     let now = OffsetDateTime::now_utc();
     let (planned, exit) = survey(session, retention, now).await?;
-    let rows: Vec<Line> = planned.iter().map(row).collect();
+    let rows: Vec<Line> = planned.iter().map(Planned::line).collect();
     if planned.is_empty() {
         session.ui.say(&[line!["nothing to prune"]]);
     }
@@ -161,7 +160,7 @@ async fn act(
         match delete(session, one, cutoff).await {
             Ok(freed) => {
                 objects.push(object.with(freed));
-                rows.push(outcome(&slug, freed));
+                rows.push(pruned::deleted(&slug, freed));
             }
             Err(error) => {
                 session
@@ -192,6 +191,12 @@ async fn delete(session: &Session<'_>, one: Planned, cutoff: OffsetDateTime) -> 
 }
 
 impl Planned {
+    fn line(&self) -> Line {
+        let plan = &self.plan;
+        let span = plan.span().unwrap_or_default();
+        pruned::planned(&self.place.slug, plan.proposals(), span, plan.bytes())
+    }
+
     fn object(&self) -> PrunedObject {
         let (oldest, newest) = self.plan.span().unwrap_or_default();
         PrunedObject {
@@ -228,39 +233,4 @@ fn print(session: &Session<'_>, objects: &[PrunedObject], rows: &[Line]) -> Resu
             Ok(())
         }
     }
-}
-
-fn row(one: &Planned) -> Line {
-    let (oldest, newest) = one.plan.span().unwrap_or_default();
-    // Days are enough, and the rest of the text is the bottle's own.
-    let day = |time: &str| SafeLine::new(&time.chars().take(DAY_CHARS).collect::<String>());
-    line![]
-        .paint(Paint::Bold, &one.place.slug)
-        .and(": ")
-        .and(one.plan.proposals())
-        .and(" archived proposals from ")
-        .and(day(oldest))
-        .and(" to ")
-        .and(day(newest))
-        .and(", ")
-        .and(one.plan.bytes().div_ceil(1024))
-        .and(" KiB")
-}
-
-fn outcome(slug: &Slug, freed: Freed) -> Line {
-    let line = line![]
-        .paint(Paint::Bold, slug)
-        .and(": deleted ")
-        .and(freed.proposals)
-        .and(" proposals, ")
-        .and(freed.responses)
-        .and(" responses and ")
-        .and(freed.side_rows)
-        .and(" rows beside them");
-    if freed.left == 0 {
-        return line;
-    }
-    line.and("; ")
-        .and(freed.left)
-        .and(" have changed meanwhile and are left")
 }

@@ -1,6 +1,6 @@
 //! `supervise watch`: tells what happens in every bottle, as it happens.
 
-mod event;
+pub(crate) mod event;
 mod exec;
 
 use std::path::PathBuf;

@@ -1,19 +1,15 @@
 //! Whatever an agent writes, a terminal is told to print it and to begin new lines, and nothing else; and what
 //! is printed reads back to what was written.
 
+mod printed;
+
 use proptest::prelude::*;
-use supervise_core::{AuditEntry, Proposal, Tool};
-use supervise_store::{AuditOrigin, AuditRow, Listed};
-use time::OffsetDateTime;
+use supervise_core::Tool;
 use vte::{Params, Parser, Perform};
 
-use super::{Colours, Line, rendered};
+use self::printed::{card_of, everything, item, notifications};
+use super::{Colours, rendered};
 use crate::apply::LiveFile;
-use crate::commands::modify::delta;
-use crate::error::CliError;
-use crate::inbox::Item;
-use crate::render::{audit, card, list};
-use crate::risks::{Background, worst};
 
 /// What a terminal would do beyond printing.
 #[derive(Default)]
@@ -67,78 +63,6 @@ fn screen(text: &str) -> Screen {
     screen
 }
 
-fn item(tool: Tool, text: &str) -> Item {
-    let slug = "dev".parse().unwrap();
-    let mut proposal = Proposal::new(&slug, tool, text, text);
-    proposal.arrival_timestamp = text.to_owned();
-    proposal.current_file_hash = text.to_owned();
-    let joined = 2;
-    Item::new(
-        &slug,
-        Listed {
-            proposal,
-            joined,
-            timed_out: false,
-        },
-    )
-}
-
-fn card_of(item: &Item, live: &LiveFile, columns: Option<usize>) -> Vec<Line> {
-    let mut background = Background::default();
-    background.dockerfile = live.text().map(str::to_owned);
-    card::lines(
-        item,
-        &background.risks(&item.proposal),
-        &live.preview(&item.proposal),
-        columns,
-    )
-}
-
-fn audit_row(text: &str) -> AuditRow {
-    let text = || text.to_owned();
-    AuditRow {
-        id: 7,
-        entry: AuditEntry {
-            timestamp: text(),
-            bottle_slug: text(),
-            component: text(),
-            operator_action: text(),
-            operator_notes: text(),
-            justification: text(),
-            diff: text(),
-        },
-        origin: AuditOrigin {
-            operator: Some(text()),
-            ..AuditOrigin::default()
-        },
-        chain: None,
-        bytes: Vec::new(),
-    }
-}
-
-/// Everything that can be printed of `text`, wherever it stands.
-fn everything(text: &str, columns: usize) -> Vec<Line> {
-    let live = LiveFile::Refused(text.to_owned());
-    let mut lines = Vec::new();
-    for tool in Tool::ALL {
-        let item = item(tool, text);
-        lines.extend(card_of(&item, &LiveFile::NotConfigured, Some(columns)));
-        lines.extend(card_of(&item, &live, Some(columns)));
-        let risks = worst(&Background::default().risks(&item.proposal));
-        lines.extend(list::rows(&[(&item, risks)], columns, OffsetDateTime::UNIX_EPOCH));
-        lines.extend(delta(
-            &item.proposal,
-            "FROM x\n",
-            &Background::default().risks(&item.proposal),
-            Some(columns),
-        ));
-    }
-    lines.extend(audit::rows(&[audit_row(text)], columns));
-    let error = CliError::failed("it failed").because(std::io::Error::other(text.to_owned()));
-    lines.push(error.explanation());
-    lines
-}
-
 #[track_caller]
 fn assert_harmless(text: &str, columns: usize) {
     let lines = everything(text, columns);
@@ -152,6 +76,11 @@ fn assert_harmless(text: &str, columns: usize) {
     assert_eq!(coloured.acted, Vec::<String>::new(), "{text:?}");
     assert!(coloured.colours > 0);
     assert_eq!(coloured.text, plain.text, "colours are all that differs");
+    for told in notifications(text) {
+        let told = screen(&told);
+        assert_eq!(told.acted, Vec::<String>::new(), "{text:?}");
+        assert!(!told.text.contains('\n'), "{text:?}");
+    }
 }
 
 /// The agent's reason as it stands behind the gutter of a printed card.

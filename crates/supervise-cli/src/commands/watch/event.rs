@@ -16,7 +16,7 @@ const NAME_COLUMNS: usize = 27;
 
 /// Fields may be added, never changed. It is short whatever an agent wrote: hooks get it through a pipe.
 #[derive(Debug, Serialize)]
-pub(super) struct Event<'a> {
+pub(crate) struct Event<'a> {
     event: &'static str,
     at: String,
     bottle_slug: &'a str,
@@ -39,7 +39,7 @@ struct About<'a> {
 }
 
 impl<'a> Event<'a> {
-    pub(super) fn new(change: &'a Change) -> Event<'a> {
+    pub(crate) fn new(change: &'a Change) -> Event<'a> {
         let about = change.item().map(|item| About::new(item, change.status()));
         Event {
             event: name(change),
@@ -84,7 +84,7 @@ fn summary(change: &Change) -> String {
 }
 
 /// The event for a person.
-pub(super) fn human(event: &Event<'_>, change: &Change) -> Line {
+pub(crate) fn human(event: &Event<'_>, change: &Change) -> Line {
     let time = event.at.get(TIME).unwrap_or_default();
     let what_happened = match change.status() {
         Some(status) => line![status],
