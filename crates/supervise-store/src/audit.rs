@@ -1,8 +1,9 @@
 //! The audit log: appended to in the chain, read in pages.
 
 mod page;
+pub(crate) mod proposed;
 
-use supervise_core::{AuditEntry, SafeLine};
+use supervise_core::{AuditEntry, Proposal, SafeLine};
 
 use crate::anchor::Anchor;
 use crate::chain::{self, ChainLine, RawEntry};
@@ -37,6 +38,9 @@ pub struct AuditRow {
     pub entry: AuditEntry,
     /// Where it came from.
     pub origin: AuditOrigin,
+    /// What had been proposed, where the operator made something else of it. Whether it is that is proved by the
+    /// origin's digest.
+    pub proposal: Option<Proposal>,
     /// Its line of the chain; none where another program wrote it and nothing was appended since.
     pub chain: Option<ChainLine>,
     /// What another program wrote and isn't UTF-8, as it is: the column and its bytes.

@@ -142,9 +142,14 @@ impl Host {
     pub(crate) async fn intent_audit(&self, intent: &Intent, applied: bool) -> Result<AuditedAs, StoreError> {
         let (entry, origin) = (intent.decision_entry(), intent.origin());
         let token = intent.token.clone();
+        // What was made of it stands in the entry.
+        let modified = (intent.status == Status::Modified).then(|| intent.proposal.clone());
         self.append_chained(move |connection| {
             Box::pin(async move {
                 let audit_id = audit::append(connection, &entry, &origin).await?;
+                if let Some(proposal) = &modified {
+                    audit::proposed::keep(connection, audit_id, proposal).await?;
+                }
                 let audited = AuditedAs { audit_id, applied };
                 mark(&mut connection.sql, &token, audited).await?;
                 Ok(audited)

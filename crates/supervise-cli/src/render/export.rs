@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use supervise_core::{AuditEntry, mask_secrets};
+use supervise_core::{AuditEntry, Proposal, mask_secrets};
 use supervise_store::{AuditRow, Link};
 
 use crate::render::objects::AuditObject;
@@ -66,6 +66,11 @@ pub(crate) fn masked(row: &AuditRow, marks: Marks) -> Cow<'_, AuditRow> {
             diff: mask_secrets(&entry.diff),
             ..entry.clone()
         },
+        proposal: row.proposal.as_ref().map(|proposal| Proposal {
+            proposed_file: mask_secrets(&proposal.proposed_file),
+            justification: mask_secrets(&proposal.justification),
+            ..proposal.clone()
+        }),
         ..row.clone()
     })
 }

@@ -1,7 +1,7 @@
 //! Proposals and audit entries as the JSON objects that scripts read. Fields may be added, never changed.
 
 use serde::Serialize;
-use supervise_core::{Component, Risk, Tool};
+use supervise_core::{Component, Proposal, Risk, Tool};
 use supervise_store::AuditRow;
 
 use crate::apply::Preview;
@@ -80,6 +80,9 @@ pub(crate) struct AuditObject<'a> {
     operator: Option<&'a str>,
     via: Option<&'a str>,
     digest: Option<&'a str>,
+    /// What had been proposed, where that was modified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposal: Option<&'a Proposal>,
 }
 
 impl<'a> AuditObject<'a> {
@@ -99,6 +102,7 @@ impl<'a> AuditObject<'a> {
             operator: origin.operator.as_deref(),
             via: origin.via.as_deref(),
             digest: origin.digest.as_deref(),
+            proposal: row.proposal.as_ref(),
         }
     }
 }

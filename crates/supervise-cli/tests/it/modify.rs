@@ -251,3 +251,52 @@ fn a_dangerous_final_file_shows_its_risks_and_wants_the_code() {
     assert_eq!(terminal.wait(), 0);
     assert!(matches!(world.find(&proposal).state, State::Decided(_)));
 }
+
+#[test]
+fn the_audit_has_what_was_proposed_after_the_queue_has_forgotten_it() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    world
+        .run_with(&["modify", &proposal.id, "--file", "-"], EDITED)
+        .expect(0);
+    let id = &proposal.id;
+    world.sql(
+        "dev",
+        &format!(
+            "UPDATE supervise_responses SET archived = 1; UPDATE supervise_proposals SET archived = 1;
+            DELETE FROM supervise_responses; DELETE FROM supervise_proposals WHERE id = '{id}'"
+        ),
+    );
+    let listed = world.run(&["audit", "list", "--json"]).expect(0).json();
+    assert_eq!(listed[0]["proposal"]["proposed_file"], proposal.proposed_file);
+    assert_eq!(listed[0]["digest"], proposal.digest().to_string());
+    world.run(&["audit", "verify"]).expect(0);
+    let exported = world.run(&["audit", "export"]).expect(0).out;
+    world
+        .run_with(&["audit", "verify", "--file", "-"], &exported)
+        .expect(0);
+
+    let forged = exported.replace(r#"/v1/\""#, r#"/v2/\""#);
+    let ran = world
+        .run_with(&["audit", "verify", "--file", "-"], &forged)
+        .expect(1);
+    assert!(ran.err.contains("what is kept as its proposal"), "{}", ran.err);
+    world.host_sql("UPDATE supervise_audit_proposals SET proposal = replace(proposal, '/v1/', '/v2/')");
+    let ran = world.run(&["audit", "verify"]).expect(1);
+    assert!(
+        ran.err.contains("entry 1: what is kept as its proposal"),
+        "{}",
+        ran.err
+    );
+    world.host_sql("UPDATE supervise_audit_proposals SET proposal = 'x'");
+    world.run(&["audit", "verify"]).expect(1);
+}
+
+#[test]
+fn only_a_modification_keeps_what_was_proposed() {
+    let world = World::new();
+    let proposal = world.ask("dev");
+    world.run(&["approve", &proposal.id]).expect(0);
+    let listed = world.run(&["audit", "list", "--json"]).expect(0).json();
+    assert!(listed[0].get("proposal").is_none(), "{listed}");
+}

@@ -4,7 +4,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use supervise_core::AuditEntry;
 
-use super::{AuditColumn, AuditOrigin, AuditRow};
+use super::{AuditColumn, AuditOrigin, AuditRow, proposed};
 use crate::chain::{self, ChainLine, Link, RawEntry, raw_columns};
 use crate::connection::Connection;
 use crate::error::StoreError;
@@ -101,14 +101,32 @@ macro_rules! select {
 }
 
 macro_rules! with_ours {
-    ($order:literal) => {
+    ($proposal:literal, $join:literal, $order:literal) => {
         select!(
-            "o.proposal_id, o.tool, o.operator, o.via, o.digest, c.prev, c.hash, c.adopted",
+            concat!(
+                "o.proposal_id, o.tool, o.operator, o.via, o.digest, c.prev, c.hash, c.adopted, ",
+                $proposal
+            ),
             "o.operator",
             concat!(
                 "LEFT JOIN supervise_audit_origins o ON o.id = e.id ",
-                "LEFT JOIN supervise_audit_chain c ON c.id = e.id"
+                "LEFT JOIN supervise_audit_chain c ON c.id = e.id",
+                $join
             ),
+            $order
+        )
+    };
+    // A file of the version before doesn't have what was proposed.
+    ($order:literal) => {
+        with_ours!("NULL", "", $order)
+    };
+}
+
+macro_rules! with_all {
+    ($order:literal) => {
+        with_ours!(
+            "p.proposal",
+            " LEFT JOIN supervise_audit_proposals p ON p.id = e.id",
             $order
         )
     };
@@ -117,7 +135,7 @@ macro_rules! with_ours {
 macro_rules! without_ours {
     ($order:literal) => {
         select!(
-            "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
+            "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
             "NULL",
             "",
             $order
@@ -126,11 +144,14 @@ macro_rules! without_ours {
 }
 
 async fn page(connection: &mut Connection, filter: AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
-    let query = match (connection.tables.own, filter.order) {
-        (true, AuditOrder::OldestFirst) => with_ours!("ASC"),
-        (true, AuditOrder::NewestFirst) => with_ours!("DESC"),
-        (false, AuditOrder::OldestFirst) => without_ours!("ASC"),
-        (false, AuditOrder::NewestFirst) => without_ours!("DESC"),
+    let tables = connection.tables;
+    let query = match (tables.own, tables.own && tables.added, filter.order) {
+        (_, true, AuditOrder::OldestFirst) => with_all!("ASC"),
+        (_, true, AuditOrder::NewestFirst) => with_all!("DESC"),
+        (true, false, AuditOrder::OldestFirst) => with_ours!("ASC"),
+        (true, false, AuditOrder::NewestFirst) => with_ours!("DESC"),
+        (false, false, AuditOrder::OldestFirst) => without_ours!("ASC"),
+        (false, false, AuditOrder::NewestFirst) => without_ours!("DESC"),
     };
     let limit = match filter.limit {
         0 => -1,
@@ -170,6 +191,7 @@ fn audit_row(row: &SqliteRow) -> Result<AuditRow, StoreError> {
         bytes: bytes(&raw),
         entry: entry(raw),
         origin,
+        proposal: proposed::read(row, 16).and_then(Result::ok),
         chain: chain.map(|((prev, hash), link)| ChainLine { prev, hash, link }),
     })
 }

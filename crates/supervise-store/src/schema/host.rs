@@ -130,7 +130,7 @@ static OWN: [Table; 4] = [
     },
 ];
 
-static ADDED: [Table; 2] = [
+static ADDED: [Table; 3] = [
     // Beside the intent of a rejection: for how many seconds it will stick.
     Table {
         name: "supervise_intent_refusals",
@@ -160,6 +160,17 @@ static ADDED: [Table; 2] = [
             ("file", "TEXT"),
             ("shown_at", "TEXT"),
         ],
+    },
+    // Beside an entry of ours that modified a proposal: the proposal as it was, as JSON. The entry's origin has its
+    // digest, which is hashed into the chain, and the digest covers every byte of it.
+    Table {
+        name: "supervise_audit_proposals",
+        sql: "CREATE TABLE supervise_audit_proposals (
+    id INTEGER PRIMARY KEY,
+    proposal TEXT NOT NULL
+)",
+        pragma: "PRAGMA main.table_xinfo(supervise_audit_proposals)",
+        columns: &[("id", "INTEGER"), ("proposal", "TEXT")],
     },
 ];
 

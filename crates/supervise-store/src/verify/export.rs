@@ -39,6 +39,10 @@ impl ExportVerifier {
             origin: (!no_origin).then(|| row.origin.clone()),
             line: row.chain.clone(),
             sound: true,
+            proposed: row
+                .proposal
+                .as_ref()
+                .map(|proposal| Some(proposal.digest().to_string())),
         })
     }
 

@@ -68,6 +68,9 @@ pub enum Wrong {
     /// Another program's entry with a side row.
     #[error("an origin was written beside it later")]
     OriginAdded,
+    /// What is kept as its proposal has another digest than the one in its origin.
+    #[error("what is kept as its proposal is not what was decided on")]
+    ProposalChanged,
     /// SQLite remembers a higher number than the last entry's.
     #[error("it is missing, with everything up to entry {last}: the end of the log was cut off")]
     TailCut {
@@ -119,6 +122,7 @@ impl Wrong {
             Wrong::OutOfOrder => "out-of-order",
             Wrong::OriginMissing => "origin-missing",
             Wrong::OriginAdded => "origin-added",
+            Wrong::ProposalChanged => "proposal-changed",
             Wrong::TailCut { .. } => "tail-cut",
             Wrong::AnchorMissing => "anchor-missing",
             Wrong::AnchorDiffers => "anchor-differs",

@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use crate::anchor::AnchorLines;
-use crate::audit::AuditOrigin;
+use crate::audit::{AuditOrigin, proposed};
 use crate::chain::{ChainLine, Link, raw_columns, read_raw};
 use crate::connection::Connection;
 use crate::error::StoreError;
@@ -21,12 +21,18 @@ const PAGE: usize = 500;
 struct Orphans {
     line: Option<i64>,
     origin: Option<i64>,
+    proposal: Option<i64>,
 }
 
 impl Orphans {
     /// The problem at the first of them, if it comes before the entry `id`.
     fn before(&self, id: i64) -> Option<Problem> {
-        let first = self.line.into_iter().chain(self.origin).min()?;
+        let first = self
+            .line
+            .into_iter()
+            .chain(self.origin)
+            .chain(self.proposal)
+            .min()?;
         (first < id).then(|| Problem::at(first, Wrong::Missing))
     }
 }
@@ -81,7 +87,7 @@ async fn all(connection: &mut Connection, walk: &mut Walk) -> Result<Option<Prob
 
 async fn page(connection: &mut Connection, after: Option<i64>) -> Result<Vec<Seen<'static>>, StoreError> {
     macro_rules! select {
-        ($columns:expr, $joins:literal) => {
+        ($columns:expr, $joins:expr) => {
             concat!(
                 "SELECT e.id, ",
                 raw_columns!(),
@@ -93,22 +99,36 @@ async fn page(connection: &mut Connection, after: Option<i64>) -> Result<Vec<See
             )
         };
     }
-    let query = if connection.tables.own {
-        select!(
-            concat!(
-                "o.id, o.proposal_id, o.tool, o.operator, o.via, o.digest, c.id, c.prev, c.hash, c.adopted, ",
+    macro_rules! with_ours {
+        ($proposal:literal, $join:literal) => {
+            select!(
+                concat!(
+                    "o.id, o.proposal_id, o.tool, o.operator, o.via, o.digest, c.id, c.prev, c.hash, c.adopted, ",
                 "coalesce(c.adopted, 1) = 1 OR (typeof(e.timestamp) = 'text' AND typeof(e.bottle_slug) = 'text'",
                 " AND typeof(e.component) = 'text' AND typeof(e.operator_action) = 'text'",
                 " AND typeof(e.operator_notes) = 'text' AND typeof(e.justification) = 'text'",
-                " AND typeof(e.diff) = 'text')"
-            ),
-            "LEFT JOIN supervise_audit_origins o ON o.id = e.id LEFT JOIN supervise_audit_chain c ON c.id = e.id"
-        )
-    } else {
-        select!(
-            "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1",
+                " AND typeof(e.diff) = 'text'), ",
+                    $proposal
+                ),
+                concat!(
+                    "LEFT JOIN supervise_audit_origins o ON o.id = e.id ",
+                    "LEFT JOIN supervise_audit_chain c ON c.id = e.id",
+                    $join
+                )
+            )
+        };
+    }
+    let tables = connection.tables;
+    let query = match (tables.own, tables.own && tables.added) {
+        (_, true) => with_ours!(
+            "p.proposal",
+            " LEFT JOIN supervise_audit_proposals p ON p.id = e.id"
+        ),
+        (true, false) => with_ours!("NULL", ""),
+        (false, false) => select!(
+            "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1, NULL",
             ""
-        )
+        ),
     };
     connection.start_statement();
     let rows = sqlx::query(query)
@@ -129,6 +149,7 @@ fn seen(row: &SqliteRow) -> Result<Seen<'static>, StoreError> {
         // A line that can't be read is one all the same.
         line: line.unwrap_or(Some(UNREADABLE)),
         sound,
+        proposed: proposed::read(row, 19).map(|proposal| proposal.map(|p| p.digest().to_string()).ok()),
     })
 }
 
@@ -182,7 +203,12 @@ async fn orphans(connection: &mut Connection) -> Result<Orphans, StoreError> {
     if !connection.tables.own {
         return Ok(Orphans::default());
     }
+    let proposal = match connection.tables.added {
+        true => first(connection, first!("supervise_audit_proposals")).await?,
+        false => None,
+    };
     Ok(Orphans {
+        proposal,
         line: first(connection, first!("supervise_audit_chain")).await?,
         origin: first(connection, first!("supervise_audit_origins")).await?,
     })

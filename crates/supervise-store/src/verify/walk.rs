@@ -33,6 +33,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) entry: Cow<'a, RawEntry>,
     pub(crate) origin: Option<AuditOrigin>,
     pub(crate) line: Option<ChainLine>,
+    /// The digest of what is kept as its proposal; the inner `None` is no proposal.
+    pub(crate) proposed: Option<Option<String>>,
     /// Whether every column has the type that we write.
     pub(crate) sound: bool,
 }
@@ -147,8 +149,12 @@ impl Walk {
         if line.hash != seen.hash(prev, line.link) {
             return Err(self.misfit(seen, line, prev));
         }
+        // The hash has proved the origin, and the digest in it proves the proposal.
+        let digest = seen.origin.as_ref().and_then(|origin| origin.digest.as_ref());
+        let is_proposed = |found: &Option<String>| found.is_some() && found.as_ref() == digest;
         match (line.link, &seen.origin) {
             _ if line.prev != *prev => wrong(Wrong::PrevChanged),
+            _ if !seen.proposed.as_ref().is_none_or(is_proposed) => wrong(Wrong::ProposalChanged),
             (Link::Ours, None) => wrong(Wrong::OriginMissing),
             (Link::Adopted, Some(_)) => wrong(Wrong::OriginAdded),
             _ => Ok(()),

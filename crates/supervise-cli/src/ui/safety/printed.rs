@@ -65,6 +65,7 @@ fn audit_row(text: &str) -> AuditRow {
             operator: Some(text()),
             ..AuditOrigin::default()
         },
+        proposal: None,
         chain: None,
         bytes: Vec::new(),
     }

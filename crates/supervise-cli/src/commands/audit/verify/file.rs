@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
 use serde_json::{Map, Value};
-use supervise_core::{AuditEntry, FieldError, SafeLine};
+use supervise_core::{AuditEntry, FieldError, Proposal, SafeLine};
 use supervise_store::{AuditColumn, AuditOrigin, AuditRow, ChainLine, ExportVerifier, Link, Scope, Verified};
 use thiserror::Error;
 
@@ -147,6 +147,7 @@ fn exported(line: &[u8]) -> Result<Exported, LineError> {
             via: optional(&object, "via")?,
             digest: optional(&object, "digest")?,
         },
+        proposal: proposal(&object)?,
         chain: chain(&object)?,
         bytes: bytes(&object)?,
         entry: AuditEntry::try_from(object)?,
@@ -164,6 +165,14 @@ fn optional(object: &Map<String, Value>, name: &'static str) -> Result<Option<St
         Some(Value::String(text)) => Ok(Some(text.clone())),
         _ => Err(LineError::Missing(name)),
     }
+}
+
+/// What had been proposed; only an entry that modified it has that.
+fn proposal(object: &Map<String, Value>) -> Result<Option<Proposal>, LineError> {
+    let proposal = object.get("proposal").filter(|proposal| !proposal.is_null());
+    let read =
+        |value: &Value| serde_json::from_value(value.clone()).map_err(|_| LineError::Missing("proposal"));
+    proposal.map(read).transpose()
 }
 
 fn chain(object: &Map<String, Value>) -> Result<Option<ChainLine>, LineError> {
