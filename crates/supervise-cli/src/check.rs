@@ -52,9 +52,7 @@ fn place(error: &RouteError, text: &str) -> (usize, String) {
         (RouteError::Host(_) | RouteError::HostByHand, Ok(_)) => {
             (line_of(text, "\"host\""), error.to_string())
         }
-        (RouteError::Path { at, .. } | RouteError::PathByHand { at }, Ok(shape)) => {
-            (line_of_path(text, &shape, *at), error.to_string())
-        }
+        (RouteError::Path { at, .. }, Ok(shape)) => (line_of_path(text, &shape, *at), error.to_string()),
         (RouteError::TokenRef | RouteError::Token(_), Ok(_)) => {
             (line_of(text, "\"token_ref\""), error.to_string())
         }

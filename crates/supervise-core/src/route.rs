@@ -88,12 +88,6 @@ pub enum RouteError {
     /// No host that a proxy could ever meet, though an operator wrote it.
     #[error("'host' must be a host's name or address alone, without scheme, path or blanks")]
     HostByHand,
-    /// A prefix that no request's path begins with, though an operator wrote it.
-    #[error("path_allowlist[{at}] must begin with '/' and hold no blanks and nothing beyond ASCII")]
-    PathByHand {
-        /// 0-based place in the list.
-        at: usize,
-    },
     /// The name of a variable by its letters, and a known kind of token by its form.
     #[error(
         "auth.token_ref looks like a {0}: send the name of the host variable that holds it, never the token itself"

@@ -2,6 +2,7 @@
 
 use super::entry::one_spelling;
 use super::rules::{is_host, is_path};
+use crate::path_prefix::PathPrefixError;
 use crate::route::{Route, RouteError, check_token_ref};
 
 impl Route {
@@ -21,13 +22,22 @@ impl Route {
         if !is_host(route.host()) {
             return Err(RouteError::HostByHand);
         }
-        if let Some(at) = route.path_allowlist().iter().position(|path| !is_path(path)) {
-            return Err(RouteError::PathByHand { at });
+        for (at, path) in route.path_allowlist().iter().enumerate() {
+            check_path(path).map_err(|source| RouteError::Path { at, source })?;
         }
         if let Some(auth) = route.auth() {
             check_token_ref(&auth.token_ref)?;
         }
         let (paths, auth) = (route.path_allowlist().to_vec(), route.auth().cloned());
         Ok(Route::checked(one_spelling(route.host()), paths, auth))
+    }
+}
+
+/// What [`is_path`] asks for, in the words of an agent's rule.
+fn check_path(path: &str) -> Result<(), PathPrefixError> {
+    match path.starts_with('/') {
+        _ if is_path(path) => Ok(()),
+        true => Err(PathPrefixError::NotPrintable),
+        false => Err(PathPrefixError::NotAbsolute),
     }
 }
