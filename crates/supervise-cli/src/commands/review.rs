@@ -253,9 +253,11 @@ async fn decide(
         Err(error) => {
             let error = kept(error, item, written);
             session.ui.error(&error);
-            // Somebody was faster, or it changed: the rest of the inbox is still there to be decided.
+            // Somebody was faster, or it failed: the rest of the inbox is still there to be decided.
             return Ok(match error.kind() {
                 Kind::Moved => Step::Again,
+                // It has another digest now, so it is shown anew.
+                Kind::Changed => Step::Next,
                 kind => Step::Failed(kind.into()),
             });
         }

@@ -206,7 +206,7 @@ fn what_was_written_in_an_editor_is_kept_when_it_comes_to_nothing() {
         }
         terminal.wait_for("approve it in this form?");
         terminal.type_in("y");
-        terminal.wait_for("has the failure; what you wrote is kept in ");
+        terminal.wait_for("has the failure; what you wrote is");
         assert_eq!(terminal.wait(), 7, "{verb}");
         let kept = fs::read_dir(world.path(""))
             .unwrap()
