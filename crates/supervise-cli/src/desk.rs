@@ -7,6 +7,7 @@ use supervise_core::{Digest, SafeLine, Slug};
 use supervise_store::{Found, Host, Place, Queue, State, StoreError};
 
 use crate::error::{CliError, Kind};
+use crate::fleet;
 use crate::id::IdArgument;
 use crate::inbox::{Item, PATIENCE, places};
 use crate::session::Session;
@@ -93,12 +94,35 @@ impl<'a> Desk<'a> {
                 Err(error) => self.leave_out(line![queue.slug(), ": ", SafeLine::new(&error.to_string())]),
             }
         }
+        matches.extend(self.find_in_fleet(&prefix).await);
         matches.sort_by(|a, b| a.item.slug.cmp(&b.item.slug));
         match matches.len() {
             1 => matches.pop().ok_or_else(|| self.not_found(id)),
             0 => Err(self.not_found(id)),
             _ => Err(ambiguous(id, &matches)),
         }
+    }
+
+    /// The same in the fleet, whose database is asked first which bottles it is about.
+    async fn find_in_fleet(&mut self, prefix: &str) -> Vec<Target> {
+        let places = match fleet::places_with(self.session, prefix).await {
+            Ok(places) => places,
+            Err(trouble) => {
+                self.leave_out(trouble);
+                return Vec::new();
+            }
+        };
+        let mut matches = Vec::new();
+        for place in places {
+            let found = within(NAMED_PATIENCE, async {
+                Queue::read_at(&place).await?.proposal_find(prefix).await
+            });
+            match found.await {
+                Ok(found) => matches.extend(found.into_iter().map(|found| target(&place.slug, found))),
+                Err(error) => self.leave_out(line![place.slug, ": ", SafeLine::new(&error.to_string())]),
+            }
+        }
+        matches
     }
 
     fn not_found(&self, id: &IdArgument) -> CliError {

@@ -6,6 +6,7 @@ use supervise_core::{Digest, Proposal, SafeLine, Slug};
 use supervise_store::{Bottle, Listed, Page, Place, Queue, StoreError, bottles};
 
 use crate::error::CliError;
+use crate::fleet;
 use crate::session::Session;
 use crate::ui::{Line, line};
 use crate::visit::{VisitError, visit_all, within};
@@ -83,7 +84,9 @@ pub(crate) fn in_scope(session: &Session<'_>, name: &str) -> bool {
 pub(crate) fn require_named(session: &Session<'_>) -> Result<(), CliError> {
     for slug in &session.scope {
         let dir = session.root.queue_dir(slug);
-        if dir.symlink_metadata().is_err() {
+        // What a fleet has, its database knows.
+        let in_fleet = session.queues()?.fleet.is_some();
+        if !in_fleet && dir.symlink_metadata().is_err() {
             let error = StoreError::Missing { path: dir };
             return Err(CliError::from(error).hint(line!["make it with `supervise prepare ", slug, "`"]));
         }
@@ -104,6 +107,12 @@ pub(crate) async fn read(session: &Session<'_>) -> Result<Inbox, CliError> {
     };
     for (place, page) in visit_all(places, read).await? {
         inbox.add(place, page);
+    }
+    match fleet::pages(session).await {
+        Ok(pages) => pages
+            .into_iter()
+            .for_each(|(place, page)| inbox.add(place, Ok(page))),
+        Err(trouble) => inbox.troubles.push(trouble),
     }
     inbox.sort();
     Ok(inbox)

@@ -24,6 +24,7 @@ mod edit;
 mod editor;
 mod environment;
 mod error;
+mod fleet;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod hook;

@@ -7,6 +7,7 @@ use supervise_core::{SafeLine, Slug, Status};
 use supervise_store::{Place, Queue, State};
 
 use crate::error::CliError;
+use crate::fleet;
 use crate::inbox::{self, Item};
 use crate::session::Session;
 use crate::ui::{Line, line};
@@ -139,7 +140,31 @@ impl Look {
             };
             bottles.insert(slug, pending);
         }
+        self.read_fleet(session, &mut bottles).await;
         Ok(bottles)
+    }
+
+    async fn read_fleet(&mut self, session: &Session<'_>, bottles: &mut BTreeMap<Slug, Pending>) {
+        match fleet::pages(session).await {
+            Ok(pages) => bottles.extend(pages.into_iter().map(|(place, page)| {
+                let items = page
+                    .proposals
+                    .into_iter()
+                    .map(|listed| Item::new(&place.slug, listed));
+                let pending = items.map(|item| (key(&item), item)).collect();
+                (place.slug, pending)
+            })),
+            Err(trouble) => {
+                self.note(trouble);
+                let known = |slug: &&Slug| !session.root.queue_dir(slug).exists();
+                let before: Vec<Slug> = self.bottles.keys().filter(known).cloned().collect();
+                for slug in before {
+                    if let Some(pending) = self.bottles.get(&slug) {
+                        bottles.insert(slug, pending.clone());
+                    }
+                }
+            }
+        }
     }
 
     fn note(&mut self, trouble: Line) {

@@ -14,6 +14,8 @@ use rustix::fs::{FlockOperation, flock};
 use serde::Deserialize;
 use supervise_core::{Root, SafeLine, Slug};
 use supervise_store::{Backend, Place};
+#[cfg(feature = "postgres")]
+use supervise_store::{FleetUrl, StoreError};
 use tempfile::NamedTempFile;
 
 use crate::config::{Openness, owned_text, refused};
@@ -69,9 +71,34 @@ impl Queues {
         })
     }
 
-    /// Where the queue of a bottle on this host is.
+    /// Where a bottle's queue is: on this host, or, where there is nothing of the kind, in the fleet.
     pub(crate) fn place(&self, root: &Root, slug: &Slug) -> Place {
-        Place::new(root, slug, self.backend(slug).unwrap_or(Backend::Sqlite))
+        let here = Place::new(root, slug, self.backend(slug).unwrap_or(Backend::Sqlite));
+        if here.dir.exists() {
+            return here;
+        }
+        self.in_fleet(root, slug).unwrap_or(here)
+    }
+
+    #[cfg(feature = "postgres")]
+    fn in_fleet(&self, root: &Root, slug: &Slug) -> Option<Place> {
+        let url = self.fleet_url()?.ok()?;
+        Some(Place::in_fleet(root, slug, &url))
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    fn in_fleet(&self, _: &Root, _: &Slug) -> Option<Place> {
+        None
+    }
+
+    /// The fleet's database; `None` where there is no fleet.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn fleet_url(&self) -> Option<Result<FleetUrl, StoreError>> {
+        let url = &self.fleet.as_ref()?.url;
+        Some(
+            url.parse()
+                .map_err(|error: supervise_store::FleetUrlError| StoreError::Denied(error.to_string())),
+        )
     }
 
     /// Names the kind of a bottle's queue.
@@ -171,9 +198,16 @@ mod tests {
     fn a_kind_is_chosen_and_the_others_stay() {
         let (_dir, root) = root();
         let slug = |name: &str| name.parse::<Slug>().unwrap();
-        assert_eq!(Queues::load(&root).unwrap().place(&root, &slug("dev")).backend, Backend::Sqlite);
+        assert_eq!(
+            Queues::load(&root).unwrap().place(&root, &slug("dev")).backend,
+            Backend::Sqlite
+        );
         Queues::set(&root, "fleet", "url", "postgres://a:b@h/d", |_| false).unwrap();
-        for (name, backend) in [("dev", Backend::Files), ("web.1", Backend::Sqlite), ("web.1", Backend::Files)] {
+        for (name, backend) in [
+            ("dev", Backend::Files),
+            ("web.1", Backend::Sqlite),
+            ("web.1", Backend::Files),
+        ] {
             Queues::choose(&root, &slug(name), backend).unwrap();
         }
         let queues = Queues::load(&root).unwrap();

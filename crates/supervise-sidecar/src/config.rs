@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use supervise_core::{QUEUE_DIR_IN_CONTAINER, SafeLine, Slug};
-use supervise_store::{Limits, QueueUrl};
+use supervise_store::{Limits, QueueUrl, QueueUrlError};
 use thiserror::Error;
 
 use crate::exchange::Form;
@@ -188,8 +188,11 @@ impl<L: Fn(&str) -> Option<String>> Environment<L> {
         let Some(text) = self.text(name) else {
             return Ok(None);
         };
-        let expected = "use sqlite: or files:, a directory may follow";
-        let url = QueueUrl::read(&text, dir).map_err(|_| bad(name, &text, expected))?;
+        let url = QueueUrl::read(&text, dir).map_err(|error| {
+            // What stands behind it may be a password.
+            let kind = text.split(':').next().unwrap_or_default();
+            bad(name, kind, expected_url(&error))
+        })?;
         Ok(Some(url))
     }
 
@@ -238,6 +241,16 @@ impl<L: Fn(&str) -> Option<String>> Environment<L> {
                 })
             })
             .collect()
+    }
+}
+
+fn expected_url(error: &QueueUrlError) -> &'static str {
+    match error {
+        QueueUrlError::Unknown => "use sqlite: or files:, a directory may follow, or postgres://…",
+        QueueUrlError::WithoutPostgres => {
+            "this program was built without PostgreSQL; build it with --features postgres"
+        }
+        _ => "the address that `supervise fleet add-bottle` printed can't be read; copy it whole",
     }
 }
 
@@ -301,6 +314,7 @@ mod tests {
         let table = [
             (QUEUE_URL, "redis:"),
             (QUEUE_URL, "files"),
+            (QUEUE_URL, "postgres://bottle_1:hunter2@host/x?nonsense=1"),
             (PORT, "65536"),
             (PORT, "http"),
             (PORT, "-1"),
@@ -328,6 +342,7 @@ mod tests {
         for (name, value) in table {
             let error = read_with_slug(name, value).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{name} is ")), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
             assert_eq!(error.lines().count(), 1);
         }
     }

@@ -54,7 +54,7 @@ pub(crate) const SETTINGS: [Setting; 14] = [
     setting(
         QUEUE_URL,
         "as marked",
-        "kind of queue, sqlite: or files:, a directory may follow; unset: as the directory is marked",
+        "sqlite: or files:, a directory may follow, or a fleet's postgres://…; unset: as the directory is marked",
     ),
     setting(PORT, "9100", "port to listen on; 0 takes a free one"),
     setting(BIND, "0.0.0.0", "IP address to listen on"),

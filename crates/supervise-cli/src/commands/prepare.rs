@@ -103,9 +103,10 @@ fn choose(
 
 /// What was queued in one kind isn't seen by the other, so a bottle with something in it keeps its kind.
 fn check_kept(place: &Place) -> Result<(), CliError> {
-    let there = match place.backend {
-        Backend::Files => place.dir.join(QUEUE_DB_FILENAME),
-        Backend::Sqlite => place.history.join(QUEUE_DB_FILENAME),
+    let there = if place.backend == Backend::Files {
+        place.dir.join(QUEUE_DB_FILENAME)
+    } else {
+        place.history.join(QUEUE_DB_FILENAME)
     };
     if !there.exists() {
         return Ok(());
@@ -135,9 +136,9 @@ fn mounts(place: &Place) -> Vec<MountObject> {
         mode,
     };
     match place.backend {
-        Backend::Sqlite => vec![mount("", "rw")],
         // Everything read-only, and one way in for what the bottle has to say.
         Backend::Files => vec![mount("", "ro"), mount("in", "rw")],
+        _ => vec![mount("", "rw")],
     }
 }
 

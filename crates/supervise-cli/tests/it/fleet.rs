@@ -99,3 +99,79 @@ fn an_address_that_is_missing_or_wrong_is_a_usage_error() {
         ran.err
     );
 }
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn postgres_one_list_has_this_host_and_the_fleet() {
+    use supervise_core::{Ask, Slug, Tool};
+    use supervise_store::{Asked, Limits, Outcome, Queue, QueueUrl};
+
+    let world = World::new();
+    let cluster = block_on(Cluster::start());
+    let admin = cluster.admin_url();
+    world.run(&["fleet", "init", "--url", admin.expose()]).expect(0);
+    let bottle = world
+        .run(&["fleet", "add-bottle", "far", "--url", admin.expose()])
+        .expect(0)
+        .out;
+    let here = world.ask("dev");
+    let far: Slug = "far".parse().unwrap();
+    block_on(async {
+        let url = QueueUrl::read(bottle.trim(), std::path::Path::new("/")).unwrap();
+        let queue = Queue::connect(&url, &far).await.unwrap();
+        let ask = |file: &str| Ask {
+            tool: Tool::EgressAllow,
+            proposed_file: file.to_owned(),
+            justification: "why".to_owned(),
+        };
+        let Asked::Held(mut hold) = queue
+            .proposal_ask(ask(crate::world::ROUTE), Limits::default())
+            .await
+            .unwrap()
+        else {
+            panic!("not held")
+        };
+        let listed = world.run(&["list", "--json"]).expect(0).json();
+        let slugs: Vec<_> = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["bottle_slug"].clone())
+            .collect();
+        assert_eq!(slugs, ["dev", "far"]);
+        let shown = world.run(&["show", &hold.id()[..8], "--json"]).expect(0).json();
+        assert_eq!(
+            (&shown["id"], &shown["bottle_slug"]),
+            (&hold.id().into(), &"far".into())
+        );
+        let digest = shown["digest"].as_str().unwrap();
+        let wrong = format!("{}@{}", hold.id(), "0".repeat(16));
+        world.run(&["approve", &wrong]).expect(5);
+        let bound = format!("{}@{digest}", hold.id());
+        let said = world.run(&["approve", &bound, "--json"]).expect(0).json();
+        assert_eq!(
+            (&said["status"], &said["bottle_slug"]),
+            (&"approved".into(), &"far".into())
+        );
+        let Outcome::Decided(delivery) = hold.outcome().await else {
+            panic!("not decided")
+        };
+        assert_eq!(delivery.answer().applied, Some(false));
+        delivery.delivered();
+        world.run(&["reject", hold.id()]).expect(4);
+        queue.close().await;
+    });
+    world.run(&["approve", &here.id]).expect(0);
+    world.run(&["audit", "verify", "--strict"]).expect(0);
+    // A fleet that can't be reached costs a line, and hides nothing of this host.
+    let still = world.ask("dev");
+    drop(cluster);
+    let ran = world.run(&["list", "--json"]).expect(1);
+    assert_eq!(ran.json()[0]["id"], still.id.as_str());
+    assert!(ran.err.contains("the fleet: "), "{}", ran.err);
+    assert!(
+        !ran.err.contains(bottle.trim().split('@').next().unwrap()),
+        "{}",
+        ran.err
+    );
+}

@@ -212,6 +212,8 @@ fn audit_row(row: &PgRow) -> Result<AuditRow, StoreError> {
         diff,
     ] = raw(row)?.map(text);
     Ok(AuditRow {
+        // What was modified stands in the fleet's own table of proposals.
+        proposal: None,
         id: row.try_get(0)?,
         entry: AuditEntry {
             timestamp,

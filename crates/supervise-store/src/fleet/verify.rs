@@ -93,6 +93,7 @@ async fn head(connection: &mut PgConnection, slug: &Slug) -> Result<(i64, String
 
 fn seen(row: &PgRow) -> Result<Seen<'static>, Failure> {
     Ok(Seen {
+        proposed: None,
         id: row.try_get(0)?,
         entry: Cow::Owned(raw(row)?),
         origin: Some(origin(row)?),

@@ -124,6 +124,7 @@ impl Cluster {
         fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
+    #[allow(dead_code, reason = "the tests of TLS alone name it themselves")]
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
