@@ -158,7 +158,7 @@ fn postgres_one_list_has_this_host_and_the_fleet() {
         };
         assert_eq!(delivery.answer().applied, Some(false));
         delivery.delivered();
-        world.run(&["reject", hold.id()]).expect(4);
+        world.run(&["approve", hold.id()]).expect(4);
         queue.close().await;
     });
     world.run(&["approve", &here.id]).expect(0);
