@@ -22,6 +22,10 @@ pub(crate) struct Environment {
     pub(crate) queue_dir: Option<PathBuf>,
     pub(crate) queue_url: Option<String>,
     pub(crate) bottle_slug: Option<String>,
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "without a fleet nobody asks")
+    )]
     pub(crate) fleet_url: Option<String>,
     pub(crate) editor: Option<String>,
     pub(crate) no_color: Option<OsString>,

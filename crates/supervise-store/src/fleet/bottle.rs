@@ -52,7 +52,7 @@ impl BottleLine {
         if bottle != slug.as_str() {
             return Err(StoreError::Denied("this role is of another bottle".into()));
         }
-        link.listen(format!("supervise_{number}"));
+        link.hear(format!("supervise_{number}"));
         Ok(BottleLine {
             link,
             slug: slug.clone(),
@@ -165,13 +165,20 @@ impl BottleLine {
         (!told).then_some(note)
     }
 
-    /// Waits for a hint that there may be news, for ever where none come. Dropping the future loses none.
+    /// Waits for a hint that there may be news, for ever where none come. The first one comes at once. Dropping the
+    /// future loses none.
     pub(crate) async fn hinted(&mut self) {
         if let Some(at) = self.hinted_at {
             sleep(HINT_EVERY.saturating_sub(at.elapsed())).await;
         }
         self.link.notified().await;
         self.hinted_at = Some(Instant::now());
+    }
+
+    /// Nothing is held any more: no hint is wanted until the next is waited for. Each notification wakes everybody in
+    /// the fleet who listens, so whoever needn't shouldn't.
+    pub(crate) async fn rest(&mut self) {
+        self.link.rest().await;
     }
 
     /// How long to wait until news are asked for without a hint; another time at each call.

@@ -6,6 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
 use sqlx::{Acquire as _, ConnectOptions as _, Connection as _, Error};
 use tokio::time::timeout;
 
+use super::trouble::is_lost;
 use super::url::FleetUrl;
 use crate::error::StoreError;
 
@@ -27,8 +28,18 @@ const LIMITS: [(&str, &str); 7] = [
 /// A connection that statements run on.
 pub(super) enum Session {
     Plain(Box<PgConnection>),
-    /// One that hears notifications besides.
-    Listening(Box<PgListener>),
+    /// One that can hear notifications besides.
+    Hearing(Box<PgListener>, Ear),
+}
+
+/// Whether notifications come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ear {
+    /// Not asked for: every notification in the database wakes everybody who listens.
+    Resting,
+    Listening,
+    /// The server, or a pooler before it, doesn't let us.
+    Deaf,
 }
 
 impl Session {
@@ -38,8 +49,7 @@ impl Session {
         Ok(Session::Plain(Box::new(connection)))
     }
 
-    /// Where listening isn't possible, as behind some poolers, the session hears nothing.
-    pub(super) async fn listening(options: &PgConnectOptions, channel: &str) -> Result<Session, Error> {
+    pub(super) async fn hearing(options: &PgConnectOptions) -> Result<Session, Error> {
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(CONNECT_LIMIT)
@@ -50,28 +60,52 @@ impl Session {
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.ignore_pool_close_event(true);
         listener.eager_reconnect(false);
-        match timeout(CONNECT_LIMIT, listener.listen(channel)).await {
-            Ok(Ok(())) => Ok(Session::Listening(Box::new(listener))),
-            Ok(Err(error)) if super::trouble::is_lost(&error) => Err(error),
-            Ok(Err(_)) | Err(_) => Session::plain(options).await,
-        }
+        Ok(Session::Hearing(Box::new(listener), Ear::Resting))
     }
 
     pub(super) async fn connection(&mut self) -> Result<&mut PgConnection, Error> {
         match self {
             Session::Plain(connection) => Ok(connection),
-            Session::Listening(listener) => listener.acquire().await,
+            Session::Hearing(listener, _) => listener.acquire().await,
         }
     }
 
-    /// Waits for a notification, for ever where there are none. False if the connection is gone.
-    pub(super) async fn notified(&mut self) -> bool {
-        let Session::Listening(listener) = self else {
-            return std::future::pending().await;
+    pub(super) fn is_listening(&self) -> bool {
+        matches!(self, Session::Hearing(_, Ear::Listening))
+    }
+
+    /// Waits for a notification on `channel`, for ever where there are none. The first wait on a connection ends at
+    /// once: what was said before it isn't heard. An error: the connection is gone.
+    pub(super) async fn notified(&mut self, channel: &str) -> Result<(), Error> {
+        let (listener, ear) = match self {
+            Session::Hearing(listener, ear @ (Ear::Resting | Ear::Listening)) => (listener, ear),
+            Session::Plain(_) | Session::Hearing(_, Ear::Deaf) => return std::future::pending().await,
         };
-        let heard = matches!(listener.try_recv().await, Ok(Some(_)));
+        if *ear == Ear::Resting {
+            let listened = timeout(CONNECT_LIMIT, listener.listen(channel)).await;
+            let listened = listened.unwrap_or(Err(Error::PoolTimedOut));
+            if let Err(error) = &listened
+                && !is_lost(error)
+            {
+                *ear = Ear::Deaf;
+                return Ok(());
+            }
+            *ear = Ear::Listening;
+            return listened;
+        }
+        let heard = listener.try_recv().await?;
         while listener.next_buffered().is_some() {}
-        heard
+        heard.map(|_| ()).ok_or(Error::PoolClosed)
+    }
+
+    /// Nobody waits any more.
+    pub(super) async fn rest(&mut self) -> Result<(), Error> {
+        if let Session::Hearing(listener, ear @ Ear::Listening) = self {
+            let rested = timeout(CONNECT_LIMIT, listener.unlisten_all()).await;
+            *ear = Ear::Resting;
+            return rested.unwrap_or(Err(Error::PoolTimedOut));
+        }
+        Ok(())
     }
 }
 

@@ -47,8 +47,8 @@ impl Link {
         }
     }
 
-    /// From the next connection on, which is the next statement's, notifications of `channel` are heard.
-    pub(super) fn listen(&mut self, channel: String) {
+    /// From the next connection on, which is the next statement's, notifications of `channel` can be waited for.
+    pub(super) fn hear(&mut self, channel: String) {
         self.channel = Some(channel);
         self.session = None;
     }
@@ -63,7 +63,7 @@ impl Link {
     }
 
     pub(super) fn is_listening(&self) -> bool {
-        matches!(self.session, Some(Session::Listening(_)))
+        self.session.as_ref().is_some_and(Session::is_listening)
     }
 
     /// Runs `work`, again if the connection is lost meanwhile: it must be such that twice is as good as once.
@@ -140,22 +140,31 @@ impl Link {
     }
 
     async fn open(&self) -> Result<Session, Error> {
-        let Some(channel) = &self.channel else {
+        if self.channel.is_none() {
             return Session::plain(&self.options).await;
-        };
-        match Session::listening(&self.options, channel).await {
-            // The pool behind it keeps the reason to itself.
-            Err(Error::PoolTimedOut) => Session::plain(&self.options).await,
-            other => other,
         }
+        if self.generation > 0 {
+            // What waits behind the other kind keeps trying, and keeps the reason to itself.
+            drop(Session::plain(&self.options).await?);
+        }
+        Session::hearing(&self.options).await
     }
 
     /// Waits for a notification, or until the connection is found to be gone; for ever where there are none.
     pub(super) async fn notified(&mut self) {
-        let Some(session) = &mut self.session else {
+        let (Some(session), Some(channel)) = (&mut self.session, &self.channel) else {
             return std::future::pending().await;
         };
-        if !session.notified().await {
+        if session.notified(channel).await.is_err() {
+            self.session = None;
+        }
+    }
+
+    /// Hears no more notifications until the next wait.
+    pub(super) async fn rest(&mut self) {
+        if let Some(session) = &mut self.session
+            && session.rest().await.is_err()
+        {
             self.session = None;
         }
     }

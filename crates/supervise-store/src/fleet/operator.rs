@@ -72,7 +72,7 @@ impl OperatorLine {
         Ok(loaded.notes)
     }
 
-    /// What is known of each proposal whose id begins so, by bottle; what another operator is deciding is claimed.
+    /// What is known of each proposal whose id begins so, by bottle; what is being decided is claimed.
     pub(crate) async fn find(&mut self, prefix: &str) -> Result<Vec<(Slug, Vec<Note>)>, StoreError> {
         if !prefix
             .bytes()

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::scene::{Scene, approved, decide, dev, given, id, proposal};
 use crate::error::StoreError;
 use crate::fleet::bottle::BottleLine;
-use crate::fleet::cluster::slug;
+use crate::fleet::cluster::{run, slug};
 use crate::line::{Note, Withdrawing};
 
 #[tokio::test]
@@ -88,7 +88,11 @@ async fn postgres_news_are_heard_once_and_hinted() {
     let first = proposal("a");
     line.publish(&[Note::Proposed(first.clone())]).await.unwrap();
     assert_eq!(line.news().await.unwrap(), []);
-    assert!(line.poll_every() >= Duration::from_millis(800), "not listening");
+    // Whoever doesn't wait doesn't listen, and would poll more often.
+    assert!(line.poll_every() < Duration::from_millis(800));
+    let first_hint = timeout(Duration::from_secs(5), line.hinted()).await;
+    assert!(first_hint.is_ok() && line.poll_every() >= Duration::from_millis(800));
+    assert!(timeout(Duration::from_millis(200), line.hinted()).await.is_err());
     let submitted = proposal("from the host");
     operator.submit(&submitted).await.unwrap();
     operator.submit(&submitted).await.unwrap();
@@ -108,6 +112,10 @@ async fn postgres_news_are_heard_once_and_hinted() {
         more += 1;
         assert!(more <= 3);
     }
+    line.rest().await;
+    assert!(line.poll_every() < Duration::from_millis(800));
+    let listening = "SELECT 1 FROM pg_stat_activity WHERE query = 'UNLISTEN *'";
+    assert_eq!(run(&mut scene.cluster.admin_sql().await, listening).await, Ok(1));
 }
 
 #[tokio::test]

@@ -359,6 +359,50 @@ async fn postgres_even_the_owner_s_functions_change_nothing_stored() {
     .await;
 }
 
+/// What a later version adds is found here, before anybody uses it.
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+async fn postgres_nothing_is_granted_by_accident() {
+    let bench = bench().await;
+    let mut admin = bench.cluster.admin_sql().await;
+    let functions = |role: &str, names: &str| {
+        format!(
+            "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'supervise'::regnamespace
+                AND has_function_privilege('{role}', p.oid, 'EXECUTE') <> (p.proname = ANY ('{{{names}}}'))"
+        )
+    };
+    let bottle = functions(
+        "supervise_bottle",
+        "my_bottle,my_number,schema_version,withdraw,mark",
+    );
+    let operator = functions(
+        "supervise_operator",
+        "schema_version,is_claimed,claim,release,answer,reopen,submit,prune,audit_head,audit_append",
+    );
+    let writes = "SELECT t.tablename, r.role, x.privilege FROM pg_tables t,
+            (VALUES ('supervise_bottle'), ('supervise_operator')) r (role),
+            (VALUES ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('TRIGGER'), ('REFERENCES')) x (privilege)
+        WHERE t.schemaname = 'supervise'
+        AND has_table_privilege(r.role, format('supervise.%I', t.tablename), x.privilege)";
+    let columns = "SELECT 1 FROM information_schema.column_privileges WHERE table_schema = 'supervise'
+        AND grantee IN ('supervise_bottle', 'supervise_operator') AND privilege_type NOT IN ('SELECT')
+        AND NOT (grantee = 'supervise_bottle' AND table_name = 'proposals' AND privilege_type = 'INSERT'
+            AND column_name NOT IN ('stored_at', 'claim_key'))";
+    let unforced =
+        "SELECT relname FROM pg_class WHERE relnamespace = 'supervise'::regnamespace AND relkind = 'r'
+        AND NOT (relrowsecurity AND relforcerowsecurity)";
+    let path = "SELECT proname FROM pg_proc WHERE pronamespace = 'supervise'::regnamespace
+        AND coalesce(NOT 'search_path=pg_catalog, pg_temp' = ANY (proconfig), true)";
+    let owned = "SELECT relname FROM pg_class WHERE relnamespace = 'supervise'::regnamespace
+        AND relowner <> 'supervise_owner'::regrole";
+    let locks = "SELECT p.oid::regprocedure FROM pg_proc p WHERE p.proname LIKE '%advisory%'
+        AND (has_function_privilege('supervise_bottle', p.oid, 'EXECUTE')
+            OR has_function_privilege('supervise_operator', p.oid, 'EXECUTE'))";
+    for query in [&bottle, &operator, writes, columns, unforced, path, owned, locks] {
+        assert_eq!(run(&mut admin, query).await, Ok(0), "{query}");
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs PostgreSQL"]
 async fn postgres_a_bottle_s_open_transaction_stops_no_operator() {
