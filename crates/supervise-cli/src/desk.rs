@@ -14,7 +14,7 @@ use crate::session::Session;
 use crate::ui::{Line, line};
 use crate::visit::{VisitError, visit_all, within};
 
-/// Longer than a busy queue needs: whoever names a bottle means to decide there, and can wait a little.
+/// Longer than a busy queue needs: whoever names a bottle, or what can only be in this one, can wait a little.
 const NAMED_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The open files of one run. Queues are opened to read until something in them is decided.
@@ -26,8 +26,17 @@ pub(crate) struct Desk<'a> {
     host: Option<Host>,
     /// What this run made of live files, as digests: before, and after.
     steps: Vec<(Digest, Digest)>,
+    /// Bottles that gave no answer in time: what isn't found elsewhere may be in one of them.
+    late: Vec<Late>,
     /// What kept a bottle from being looked into, so that "not there" isn't claimed of it.
     unread: Vec<Line>,
+}
+
+/// A bottle that gave no answer in time, and why as far as that isn't said yet.
+#[derive(Debug)]
+struct Late {
+    place: Place,
+    untold: Option<VisitError>,
 }
 
 /// A proposal that was named, and where it is in its life.
@@ -46,6 +55,7 @@ impl<'a> Desk<'a> {
             writers: BTreeMap::new(),
             host: None,
             steps: Vec::new(),
+            late: Vec::new(),
             unread: Vec::new(),
         }
     }
@@ -58,14 +68,25 @@ impl<'a> Desk<'a> {
             desk.leave_out(trouble);
         }
         let patience = patience(session);
-        for (slug, opened) in visit_all(places, |place| open_reader(place, patience)).await? {
+        for (place, opened) in visit_all(places, |place| open_reader(place, patience)).await? {
             match opened {
                 Ok(queue) => desk.readers.push(queue),
-                Err(error) if error.is_gone() => {}
-                Err(error) => desk.leave_out(line![slug, ": ", SafeLine::new(&error.to_string())]),
+                Err(error) => desk.put_off(place, error),
             }
         }
         Ok(desk)
+    }
+
+    /// Keeps a bottle that was only late for another look.
+    fn put_off(&mut self, place: Place, error: VisitError) {
+        match error {
+            error if error.is_gone() => {}
+            VisitError::Late(_) | VisitError::Store(StoreError::Busy) => self.late.push(Late {
+                place,
+                untold: Some(error),
+            }),
+            error => self.leave_out(line![&place.slug, ": ", SafeLine::new(&error.to_string())]),
+        }
     }
 
     fn leave_out(&mut self, trouble: Line) {
@@ -75,8 +96,7 @@ impl<'a> Desk<'a> {
 
     /// The one proposal that `id` names, in whatever state it is.
     pub(crate) async fn find(&mut self, id: &IdArgument) -> Result<Target, CliError> {
-        let mut matches = Vec::new();
-        let (patience, prefix) = (patience(self.session), id.prefix.clone());
+        let (patience, prefix) = (patience(self.session), &id.prefix);
         let look = |queue: Queue| {
             let prefix = prefix.clone();
             async move {
@@ -84,23 +104,75 @@ impl<'a> Desk<'a> {
                 (queue, found)
             }
         };
-        for (queue, found) in visit_all(std::mem::take(&mut self.readers), look).await? {
-            match found {
-                Ok(found) => {
-                    matches.extend(found.into_iter().map(|found| target(queue.slug(), found)));
-                    self.readers.push(queue);
-                }
-                // It isn't asked again: a run with many ids must not wait for it many times.
-                Err(error) => self.leave_out(line![queue.slug(), ": ", SafeLine::new(&error.to_string())]),
-            }
+        let looked = visit_all(std::mem::take(&mut self.readers), look).await?;
+        let mut matches = self.take_in(looked);
+        if matches.is_empty() && !self.late.is_empty() {
+            matches = self.look_longer(prefix).await?;
         }
-        matches.extend(self.find_in_fleet(&prefix).await);
+        matches.extend(self.find_in_fleet(prefix).await);
+        self.tell_of_late();
         matches.sort_by(|a, b| a.item.slug.cmp(&b.item.slug));
         match matches.len() {
             1 => matches.pop().ok_or_else(|| self.not_found(id)),
             0 => Err(self.not_found(id)),
             _ => Err(ambiguous(id, &matches)),
         }
+    }
+
+    fn take_in(&mut self, looked: Vec<(Queue, Result<Vec<Found>, VisitError>)>) -> Vec<Target> {
+        let mut matches = Vec::new();
+        for (queue, found) in looked {
+            match found {
+                Ok(found) => {
+                    matches.extend(found.into_iter().map(|found| target(queue.slug(), found)));
+                    self.readers.push(queue);
+                }
+                Err(error) => {
+                    // It was a place a moment ago.
+                    if let Ok(place) = self.session.place(queue.slug()) {
+                        self.put_off(place, error);
+                    }
+                }
+            }
+        }
+        matches
+    }
+
+    /// What was named is in none of the others, so those that were late get as long as if they had been named. One
+    /// that stays silent isn't asked again: a run with many ids must not wait for it many times.
+    async fn look_longer(&mut self, prefix: &str) -> Result<Vec<Target>, CliError> {
+        let late = std::mem::take(&mut self.late);
+        let look = |late: Late| {
+            let prefix = prefix.to_owned();
+            async move {
+                let (place, opened) = open_reader(late.place, NAMED_PATIENCE).await;
+                let looked = match opened {
+                    Ok(queue) => within(NAMED_PATIENCE, queue.proposal_find(&prefix))
+                        .await
+                        .map(|found| (queue, Ok(found))),
+                    Err(error) => Err(error),
+                };
+                (place, looked)
+            }
+        };
+        let mut answered = Vec::new();
+        for (place, looked) in visit_all(late, look).await? {
+            match looked {
+                Ok(looked) => answered.push(looked),
+                Err(error) => self.leave_out(line![&place.slug, ": ", SafeLine::new(&error.to_string())]),
+            }
+        }
+        Ok(self.take_in(answered))
+    }
+
+    /// A bottle that hides nothing of what was named is said all the same, once.
+    fn tell_of_late(&mut self) {
+        let told = |late: &mut Late| {
+            let error = late.untold.take()?;
+            Some(line![&late.place.slug, ": ", SafeLine::new(&error.to_string())])
+        };
+        let told: Vec<Line> = self.late.iter_mut().filter_map(told).collect();
+        told.into_iter().for_each(|trouble| self.leave_out(trouble));
     }
 
     /// The same in the fleet, whose database is asked first which bottles it is about.
@@ -181,9 +253,9 @@ fn patience(session: &Session<'_>) -> Duration {
     }
 }
 
-async fn open_reader(place: Place, patience: Duration) -> (Slug, Result<Queue, VisitError>) {
+async fn open_reader(place: Place, patience: Duration) -> (Place, Result<Queue, VisitError>) {
     let opened = within(patience, Queue::read_at(&place)).await;
-    (place.slug, opened)
+    (place, opened)
 }
 
 fn target(slug: &Slug, found: Found) -> Target {
