@@ -26,6 +26,8 @@ use crate::ui::{Line, Paint, line};
 
 /// Lines of a diff that name its two sides.
 const DIFF_HEADERS: usize = 2;
+/// Said of how a program spelled a payload; an operator spells as they like.
+const OF_PROGRAMS: &str = "unusual-spelling";
 const EXAMPLES: &str = "\
 Examples:
   supervise modify 3f2a                       opens $VISUAL or $EDITOR
@@ -152,10 +154,13 @@ async fn confirmed(
             "it is unchanged; approve it as proposed?",
         ),
     };
-    let risks = background.risks(&Proposal {
+    let mut risks = background.risks(&Proposal {
         proposed_file: final_file.clone(),
         ..proposal.clone()
     });
+    if matches!(verdict, Verdict::Modify { .. }) {
+        risks.retain(|risk| risk.code != OF_PROGRAMS);
+    }
     let delta = |columns| delta(proposal, final_file, &risks, columns);
     if pager::say(session, delta).await? != Page::Next {
         return Ok(None);

@@ -233,6 +233,11 @@ fn a_dangerous_final_file_shows_its_risks_and_wants_the_code() {
         let mut terminal = Terminal::start(&world, yes, &[("EDITOR", &editor)]);
         terminal.wait_for("! public-suffix: ");
         terminal.wait_for("+{\"host\": \"github.io\"}");
+        assert!(
+            !terminal.screen().contains("unusual-spelling"),
+            "{}",
+            terminal.screen()
+        );
         if yes.len() == 2 {
             terminal.wait_for("approve it in this form?");
             terminal.type_in("y");
