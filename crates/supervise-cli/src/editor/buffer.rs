@@ -7,8 +7,8 @@ use super::{Draft, Sheet};
 /// Every line of the header begins so; a comment where the text has comments.
 const MARK: &str = "#| ";
 const END: &str = "#| -------- all down to this line is left out --------";
-/// Editors look for settings in so many lines at either end of a file.
-const LOOKED_AT: usize = 5;
+/// Editors look for settings in five lines at either end of a file, or in as many more as they were told to.
+const LOOKED_AT: usize = 20;
 const VI_NAMES: [&str; 3] = ["vim", "vi", "ex"];
 
 /// The header: long enough that the first lines an editor looks at are all ours.
@@ -63,9 +63,12 @@ fn is_vi_setting(word: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// As many as an editor looks at that wasn't told otherwise.
+    const HEADER_LINES: usize = 5;
+
     #[test]
     fn settings_of_editors_are_found_at_both_ends() {
-        let long = "RUN x\n".repeat(20);
+        let long = "RUN x\n".repeat(LOOKED_AT);
         for line in [
             "# vim: set x",
             "vi:x",
@@ -76,6 +79,10 @@ mod tests {
         ] {
             assert!(has_modeline(&format!("{line}\n{long}")), "{line}");
             assert!(has_modeline(&format!("{long}{line}\n")), "{line}");
+            assert!(
+                has_modeline(&format!("{long}{line}\n{}", "RUN x\n".repeat(11))),
+                "{line}"
+            );
             assert!(!has_modeline(&format!("{long}{line}\n{long}")), "{line}");
         }
         assert!(has_modeline(&format!("{long}# Local Variables:\n{long}")));
@@ -100,7 +107,8 @@ mod tests {
                 };
                 let header = header(Sheet::ROUTES, &draft);
                 assert!(
-                    header.lines().count() >= LOOKED_AT && header.lines().all(|line| line.starts_with("#|"))
+                    header.lines().count() >= HEADER_LINES
+                        && header.lines().all(|line| line.starts_with("#|"))
                 );
                 assert_eq!(without_header(format!("{header}{text}")), text);
                 assert_eq!(without_header(text.to_owned()), text);
