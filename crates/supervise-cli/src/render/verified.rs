@@ -78,7 +78,9 @@ pub(crate) fn summary(verified: &Verified) -> Vec<Line> {
             .and(": ")
             .and(verified.chained)
             .and(" entries are as they were written"),
-        line!["head:   entry ", head.id, ", ", SafeLine::new(&head.hash)],
+        line!["head:   entry ", head.id],
+        // On a line of its own it fits every terminal.
+        line!["hash:   ", SafeLine::new(&head.hash)],
     ];
     if let Some(id) = verified.anchored {
         lines.push(line!["anchor: agrees up to entry ", id]);

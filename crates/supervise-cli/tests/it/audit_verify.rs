@@ -32,12 +32,13 @@ fn a_whole_log_says_what_was_compared() {
     let verified = world.run(&["audit", "verify"]).expect(0);
     let lines: Vec<&str> = verified.out.lines().collect();
     assert_eq!(lines[0], "whole: 5 entries are as they were written");
+    assert_eq!(lines[1], "head:   entry 5");
     assert!(
-        lines[1].starts_with("head:   entry 5, ") && lines[1].len() == 17 + 64,
+        lines[2].starts_with("hash:   ") && lines[2].len() == 8 + 64,
         "{}",
-        lines[1]
+        lines[2]
     );
-    assert_eq!(lines[2], "anchor: agrees up to entry 5");
+    assert_eq!(lines[3], "anchor: agrees up to entry 5");
     assert_eq!(verified.err, "");
     let object = world.run(&["audit", "verify", "--json"]).expect(0).json();
     assert_eq!(object["ok"], true);

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use supervise_core::{Proposal, Tool};
+use time::macros::datetime;
 
 use crate::terminal::Terminal;
 use crate::world::{World, fixed};
@@ -16,7 +17,15 @@ const WHEELS: &str =
     "{\n  \"host\": \"files.pythonhosted.org\",\n  \"path_allowlist\": [\n    \"/packages/\"\n  ]\n}\n";
 const PAGES: &str = "{\n  \"host\": \"github.io\"\n}\n";
 const IMAGE: &str = "FROM debian:13\nRUN apt-get update && apt-get install -y build-essential\n";
-const TIMES: [(&str, &str); 2] = [("dddd-dd-dd", "2026-11-20"), ("dd:dd:dd", "23:24:05")];
+/// What differs from run to run: `d` is a digit, `x` one of a hash, which is over the times and the operator too.
+const MASKS: [(&str, &str); 3] = [
+    (
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "0b5c9e1d7a42f86350cde8914b7a2f6db1c03e95a8d7764f2e10c9b3a5d8f7e4",
+    ),
+    ("2ddd-dd-dd", "2026-11-20"),
+    ("dd:dd:dd", "23:24:05"),
+];
 
 /// A world with three proposals, and a file of routes.
 fn world() -> World {
@@ -79,6 +88,21 @@ fn printed(world: &World, arguments: &[&str]) -> String {
     played(world, arguments, &[], "")
 }
 
+/// Two proposals that were delivered long ago, an answer that nobody gave, and a proposal that says it will come.
+fn grow_old(world: &World) {
+    for number in [5, 6] {
+        let old = fixed("dev", number, Tool::EgressAllow, WHEELS, "last year");
+        let old = world.propose(old.with_arrival(datetime!(1999-12-31 00:00 UTC)));
+        let id = old.id;
+        let archive = format!("UPDATE supervise_proposals SET archived = 1 WHERE id = '{id}'");
+        world.sql("dev", &archive);
+    }
+    let answered = world.propose(fixed("dev", 7, Tool::EgressAllow, WHEELS, "nobody was asked"));
+    let answer = format!("VALUES ('{}', 'approved', '', NULL, 0)", answered.id);
+    world.sql("dev", &format!("INSERT INTO supervise_responses {answer}"));
+    world.propose(fixed("dev", 8, Tool::EgressAllow, WHEELS, "a clock is wrong"));
+}
+
 fn watched(world: &World) -> String {
     let mut terminal = Terminal::start(world, &["watch"], &[]);
     terminal.wait_for("pending");
@@ -108,11 +132,18 @@ fn screens() -> Vec<(&'static str, String)> {
     screens.push(("modify", played(&world, &modify, &[], "[y/N] ")));
     screens.push(("watch", watched(&world)));
     world.run(&["approve", &id(1)]).expect(0);
-    world
-        .run(&["reject", &id(2), "--notes", "use the copy on the mirror"])
-        .expect(0);
+    let reject = ["reject", &id(2), "--notes", "use the copy on the mirror"];
+    let refused = [printed(&world, &reject), printed(&world, &["reopen", &id(2)])];
+    screens.push(("reject and reopen", refused.concat()));
     screens.push(("audit list", printed(&world, &["audit", "list"])));
+    screens.push(("audit verify", printed(&world, &["audit", "verify"])));
     screens.push(("routes show", printed(&world, &["routes", "show", "dev"])));
+    let edit = ["routes", "edit", "dev"];
+    screens.push(("routes edit", played(&world, &edit, &[], "[y/N] ")));
+    screens.push(("routes check", printed(&world, &["routes", "check", "dev"])));
+    grow_old(&world);
+    screens.push(("prune", played(&world, &["prune"], &[], "[y/N] ")));
+    screens.push(("doctor", printed(&world, &["doctor", "--bottle", "dev"])));
     screens
         .into_iter()
         .map(|(name, text)| (name, steady(&world, &text)))
@@ -127,24 +158,22 @@ fn steady(world: &World, text: &str) -> String {
     if let Some(account) = account {
         text = text.replace(&account, "ada (ada)");
     }
-    for (mask, instead) in TIMES {
+    for (mask, instead) in MASKS {
         text = masked(&text, mask, instead);
     }
     text
 }
 
-/// Replaces what looks like `mask`, in which `d` is a digit.
+/// Replaces what looks like `mask`.
 fn masked(text: &str, mask: &str, instead: &str) -> String {
     let looks = |at: usize| {
         let piece = text.as_bytes().get(at..at + mask.len());
         piece.is_some_and(|piece| {
             let mut pairs = piece.iter().zip(mask.bytes());
-            pairs.all(|(byte, mask)| {
-                if mask == b'd' {
-                    byte.is_ascii_digit()
-                } else {
-                    *byte == mask
-                }
+            pairs.all(|(byte, mask)| match mask {
+                b'd' => byte.is_ascii_digit(),
+                b'x' => byte.is_ascii_hexdigit(),
+                _ => *byte == mask,
             })
         })
     };
