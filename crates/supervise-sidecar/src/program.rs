@@ -61,7 +61,7 @@ fn run_server(environment: impl Fn(&str) -> Option<String>) -> ExitCode {
     match start(config, &url) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = %SafeLine::new(&error.to_string()), "can't start");
+            tracing::error!(error = %SafeLine::new(&error.to_string()), "can't go on");
             ExitCode::FAILURE
         }
     }
@@ -102,16 +102,37 @@ fn start(config: Config, url: &QueueUrl) -> Result<(), Error> {
             None => None,
         };
         announce(&listener, &config, url)?;
-        match metrics {
-            Some(metrics) => {
-                tracing::info!("metrics on http://{}/metrics", metrics.local_addr()?);
-                serve_with_metrics(listener, metrics, queue, config, shutdown).await;
-            }
-            None => serve(listener, queue, config, shutdown).await,
+        if let Some(metrics) = &metrics {
+            tracing::info!("metrics on http://{}/metrics", metrics.local_addr()?);
         }
+        attend(listener, metrics, queue, config, shutdown).await?;
         tracing::info!("stopped");
         Ok(())
     })
+}
+
+/// Serves until `shutdown` is ready or the store has died. A process without a store can't help anybody, and
+/// what restarts it looks at its end and not at its health.
+async fn attend(
+    listener: TcpListener,
+    metrics: Option<TcpListener>,
+    queue: Queue,
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), StoreError> {
+    let died = queue.ended();
+    let mut outcome = Ok(());
+    let end = async {
+        tokio::select! {
+            () = shutdown => {}
+            () = died => outcome = Err(StoreError::Gone),
+        }
+    };
+    match metrics {
+        Some(metrics) => serve_with_metrics(listener, metrics, queue, config, end).await,
+        None => serve(listener, queue, config, end).await,
+    }
+    outcome
 }
 
 fn announce(listener: &TcpListener, config: &Config, url: &QueueUrl) -> io::Result<()> {
@@ -181,4 +202,52 @@ fn complain(problem: &str, code: ExitCode) -> ExitCode {
     // If stderr is gone, the exit code still tells.
     let _ = writeln!(io::stderr(), "supervise-sidecar: {problem}");
     code
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    const ASK: &str = r#"{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"egress-allow",
+        "arguments":{"host":"api.example.com","justification":"why"}}}"#;
+
+    #[tokio::test]
+    async fn when_the_store_dies_what_is_held_is_answered_and_the_end_is_a_failure() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config::new("dev".parse().unwrap(), dir.path().join("queue"));
+        let queue = Queue::create(&config.queue_dir, &config.bottle).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let handle = queue.clone();
+        let attended = tokio::spawn(attend(listener, None, queue, config, std::future::pending()));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let length = ASK.len();
+        let request = format!("POST / HTTP/1.1\r\nHost: supervise\r\nContent-Length: {length}\r\n\r\n{ASK}");
+        client.write_all(request.as_bytes()).await.unwrap();
+        while handle.usage().await.unwrap().pending == 0 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(handle.panic_in_task().await.is_err());
+        drop(handle);
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("-32603") && answer.contains("\"x\""), "{answer}");
+        let ended = tokio::time::timeout(Duration::from_secs(5), attended).await;
+        assert!(matches!(ended.unwrap().unwrap(), Err(StoreError::Gone)));
+    }
+
+    #[tokio::test]
+    async fn a_signal_is_no_failure() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config::new("dev".parse().unwrap(), dir.path().join("queue"));
+        let queue = Queue::create(&config.queue_dir, &config.bottle).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        assert!(attend(listener, None, queue, config, async {}).await.is_ok());
+    }
 }

@@ -124,12 +124,35 @@ impl Queue {
             .await
     }
 
+    /// Ready once the store has ended: because something in it panicked, or because the last handle is gone.
+    /// From then on every call fails with [`StoreError::Gone`], and only opening the queue again helps. The
+    /// future is no handle.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.db().ended()
+    }
+
     /// Makes the store's task panic, as a mistake in it would.
     #[cfg(feature = "failpoints")]
     #[doc(hidden)]
     pub async fn panic_in_task(&self) -> Result<(), StoreError> {
         self.db()
             .read(|_| Box::pin(async { panic!("a failpoint") }))
+            .await
+    }
+
+    /// Approves a proposal as the other program does, with a row and nothing else.
+    #[cfg(feature = "failpoints")]
+    #[doc(hidden)]
+    pub async fn respond_as_the_other_program(&self, id: &str) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        let insert = "INSERT INTO supervise_responses VALUES (?, 'approved', '', NULL, 0)";
+        self.db()
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(insert).bind(id).execute(&mut connection.sql).await?;
+                    Ok(())
+                })
+            })
             .await
     }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use supervise_core::SafeLine;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::connection::Connection;
@@ -43,13 +43,27 @@ struct Ran {
 pub(crate) struct Db {
     jobs: mpsc::UnboundedSender<Job>,
     task: JoinHandle<()>,
+    life: watch::Receiver<()>,
 }
 
 impl Db {
     pub(crate) fn start(connection: Connection, watch: Option<Watch>) -> Db {
         let (jobs, queue) = mpsc::unbounded_channel();
-        let task = tokio::spawn(run(connection, queue, watch));
-        Db { jobs, task }
+        let (alive, life) = watch::channel(());
+        let task = tokio::spawn(async move {
+            let _alive = alive;
+            run(connection, queue, watch).await;
+        });
+        Db { jobs, task, life }
+    }
+
+    /// Ready once the task has ended. Keeps no handle on it.
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut life = self.life.clone();
+        async move {
+            // Nothing is ever sent; the error is the end.
+            while life.changed().await.is_ok() {}
+        }
     }
 
     /// Runs `work` outside of a write transaction of its own.
