@@ -33,6 +33,7 @@ mod rpc;
 mod server;
 mod settings;
 mod sidecar;
+mod unique;
 
 pub use config::{Config, ConfigError};
 pub use program::run;

@@ -7,6 +7,7 @@ mod modern;
 use std::sync::Arc;
 
 use hyper::{HeaderMap, StatusCode};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 pub(crate) use catalogue::{Catalogue, server_meta};
@@ -51,6 +52,16 @@ impl Generation {
         }
     }
 
+    /// As far as head and body tell of a request that can't be read as a whole.
+    fn of_unread(headers: &HeaderMap, body: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Glance {
+            params: Map<String, Value>,
+        }
+        let params = serde_json::from_slice(body).map(|Glance { params }| params);
+        Generation::of(headers, &params.unwrap_or_default())
+    }
+
     /// The HTTP status of an error. The legacy revisions put errors into a 200.
     fn status(self, code: i32) -> StatusCode {
         match (self, code) {
@@ -73,15 +84,20 @@ pub(crate) fn read(sidecar: &Arc<Sidecar>, caller: Caller, headers: &HeaderMap, 
     let refuse = |generation: Generation, id: &Id, problem: &Problem| {
         Read::Served(Served::Ready(generation.refuse(id, problem)))
     };
-    let unread = |problem: &Problem| refuse(Generation::of_head(headers), &Id::null(), problem);
+    let unread = |problem: &Problem| refuse(Generation::of_unread(headers, body), &Id::null(), problem);
     let message = match Message::parse(body) {
         Ok(message) => message,
         Err(problem) => return unread(&problem),
     };
     let params = message.params();
-    let no_params = Map::new();
-    let generation = Generation::of(headers, params.as_ref().unwrap_or(&no_params));
+    let generation = match &params {
+        Ok(params) => Generation::of(headers, params),
+        Err(_) => Generation::of_unread(headers, body),
+    };
     let Some(id) = &message.id else {
+        if let Err(problem) = check_revision(headers, generation) {
+            return refuse(generation, &Id::null(), &problem);
+        }
         notified(sidecar, &caller, generation, &message);
         return Read::Served(Served::Accepted);
     };
@@ -102,7 +118,17 @@ pub(crate) fn read(sidecar: &Arc<Sidecar>, caller: Caller, headers: &HeaderMap, 
     read.unwrap_or_else(|problem| refuse(generation, id, &problem))
 }
 
-/// A notification is accepted whatever it says; only a legacy cancel does anything.
+/// The header may be absent, for some clients never send it; an unknown revision is refused.
+fn check_revision(headers: &HeaderMap, generation: Generation) -> Result<(), Problem> {
+    match header(headers, VERSION_HEADER) {
+        Ok(None) => Ok(()),
+        Ok(Some(version)) if LEGACY_REVISIONS.contains(&version) || version == MODERN_REVISION => Ok(()),
+        Ok(Some(version)) => Err(unsupported(generation, version)),
+        Err(()) => Err(unsupported(generation, "")),
+    }
+}
+
+/// A notification of a known revision is accepted whatever it says; only a legacy cancel does anything.
 fn notified(sidecar: &Sidecar, caller: &Caller, generation: Generation, message: &Message) {
     let cancels = generation == Generation::Legacy && message.method == "notifications/cancelled";
     if let Some(id) = message.cancelled_id().filter(|_| cancels) {

@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::unique::Unique;
+
 pub(crate) const PARSE_ERROR: i32 = -32700;
 pub(crate) const INVALID_REQUEST: i32 = -32600;
 pub(crate) const METHOD_NOT_FOUND: i32 = -32601;
@@ -119,12 +121,17 @@ impl Message {
         })
     }
 
-    /// The params, with null and nothing counted as empty.
+    /// The params, with null and nothing counted as empty. A key that stands in an object twice is a problem
+    /// at any depth.
     pub(crate) fn params(&self) -> Result<Map<String, Value>, Problem> {
         let Some(raw) = &self.params else {
             return Ok(Map::new());
         };
-        match serde_json::from_str(raw.get()).map_err(|_| not_json())? {
+        let Unique(params) = serde_json::from_str(raw.get()).map_err(|error| match error.is_data() {
+            true => Problem::params("a key in params stands in its object twice"),
+            false => not_json(),
+        })?;
+        match params {
             Value::Null => Ok(Map::new()),
             Value::Object(params) => Ok(params),
             _ => Err(Problem::params("params must be an object")),

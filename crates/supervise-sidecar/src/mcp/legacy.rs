@@ -5,9 +5,7 @@ use std::sync::Arc;
 use hyper::HeaderMap;
 use serde_json::{Map, Value};
 
-use super::{
-    Generation, LEGACY_REVISIONS, MODERN_REVISION, VERSION_HEADER, header, unknown_method, unsupported,
-};
+use super::{Generation, check_revision, unknown_method};
 use crate::call::{self, Read};
 use crate::exchange::{Caller, Reply, Served, Voice};
 use crate::rpc::{Id, Problem};
@@ -21,7 +19,7 @@ pub(super) fn read(
     method: &str,
     params: &Map<String, Value>,
 ) -> Result<Read, Problem> {
-    check_version(headers)?;
+    check_revision(headers, Generation::Legacy)?;
     let catalogue = &sidecar.catalogue;
     let result = match method {
         "initialize" => catalogue.initialize(params.get("protocolVersion").and_then(Value::as_str)),
@@ -34,14 +32,4 @@ pub(super) fn read(
         _ => return Err(unknown_method(method)),
     };
     Ok(Read::Served(Served::Ready(Reply::result(id, result))))
-}
-
-/// The header may be absent, for some clients never send it; an unknown revision is refused.
-fn check_version(headers: &HeaderMap) -> Result<(), Problem> {
-    match header(headers, VERSION_HEADER) {
-        Ok(None) => Ok(()),
-        Ok(Some(version)) if LEGACY_REVISIONS.contains(&version) || version == MODERN_REVISION => Ok(()),
-        Ok(Some(version)) => Err(unsupported(Generation::Legacy, version)),
-        Err(()) => Err(unsupported(Generation::Legacy, "")),
-    }
 }

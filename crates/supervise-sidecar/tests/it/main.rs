@@ -7,6 +7,7 @@ mod cancels;
 mod client;
 mod conformance;
 mod delivery;
+mod doubles;
 mod embedded;
 mod half_closed;
 mod hardening;

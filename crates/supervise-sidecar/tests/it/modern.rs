@@ -213,3 +213,40 @@ async fn codes_pick_the_http_status() {
     let broken = server.call_modern("egress-allow", ask("api.example.com")).await;
     assert_refused(&broken, 500, -32603, "store");
 }
+
+#[tokio::test]
+async fn a_bad_id_is_refused_as_modern_if_only_the_body_says_so() {
+    let server = Server::start().await;
+    for id in [json!(true), json!([1]), json!({}), json!("x".repeat(300))] {
+        let body = json!({"jsonrpc": "2.0", "id": id, "method": "tools/list", "params": modern_params()});
+        let response = server.post(&body.to_string()).await;
+        assert_refused(&response, 400, -32600, &id.to_string());
+        let legacy = json!({"jsonrpc": "2.0", "id": id, "method": "tools/list"});
+        assert_refused(&server.post(&legacy.to_string()).await, 200, -32600, "legacy");
+    }
+}
+
+#[tokio::test]
+async fn a_notification_of_an_unknown_revision_is_refused_and_does_nothing() {
+    let server = Server::start().await;
+    let held = server.spawn_call("egress-allow", ask("api.example.com"));
+    server.pending(1).await;
+    let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}});
+    let modern = json!({"jsonrpc": "2.0", "method": "tools/list", "params": modern_params()});
+    for (version, status) in [("2099-01-01", 400), ("2026-07-28", 202), ("2025-06-18", 202)] {
+        for body in [&cancel, &modern] {
+            // The held call's id is 1: only a legacy cancel of a known revision may end it.
+            if body == &cancel && version == "2025-06-18" {
+                continue;
+            }
+            let headers = [("MCP-Protocol-Version", version)];
+            let response = server.connect().await.post(&body.to_string(), &headers).await;
+            assert_eq!(response.status, status, "{version} {body}");
+            if status == 400 {
+                assert_refused(&response, 400, -32022, version);
+            }
+        }
+    }
+    server.decide(Verdict::Approve, "").await;
+    assert!(text(&held.await.unwrap()).starts_with("status: approved"));
+}
