@@ -1,7 +1,8 @@
-//! Finds requests that state their length in two ways.
+//! Finds requests whose length could be read in two ways.
 //!
 //! The HTTP library hides a Content-Length that stands beside a Transfer-Encoding, so the bytes are
-//! watched on their way in. Only lengths are read here; everything else is the library's business.
+//! watched on their way in. Only lengths are read here; everything else is the library's business. A length
+//! that the library may understand and this doesn't is refused, for where such a request ends nobody knows.
 
 /// The longest beginning of a line that matters: `content-length:` and a number.
 const LINE_BYTES: usize = 48;
@@ -13,14 +14,30 @@ pub(super) struct HeadWatch {
     line: [u8; LINE_BYTES],
     length: usize,
     head: Head,
+    /// Heads that have ended.
+    heads: u64,
     whole: isize,
 }
 
 #[derive(Debug, Default)]
 struct Head {
     begun: bool,
-    content_length: Option<u64>,
+    content_length: Option<Length>,
     transfer_encoding: bool,
+}
+
+/// Whether where a request ends can be read in one way only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clarity {
+    Clear,
+    Ambiguous,
+}
+
+/// A Content-Length as far as it can be read here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Bytes(u64),
+    Unclear,
 }
 
 #[derive(Debug)]
@@ -28,7 +45,8 @@ enum State {
     Head,
     /// So many bytes of body are to come.
     Body(u64),
-    /// A request with Transfer-Encoding is the last of its connection: what follows is not read.
+    /// A request with Transfer-Encoding or an unclear length is the last of its connection: what follows is
+    /// not read.
     Last,
 }
 
@@ -39,6 +57,7 @@ impl HeadWatch {
             line: [0; LINE_BYTES],
             length: 0,
             head: Head::default(),
+            heads: 0,
             whole: 0,
         }
     }
@@ -48,21 +67,23 @@ impl HeadWatch {
         std::mem::take(&mut self.whole)
     }
 
-    /// Reads on. True once a head has both kinds of length.
-    pub(super) fn read(&mut self, mut bytes: &[u8]) -> bool {
-        let mut ambiguous = false;
+    /// Reads on. Which request of the connection, the first is 1, states its length ambiguously, once its head
+    /// has ended.
+    pub(super) fn read(&mut self, mut bytes: &[u8]) -> Option<u64> {
         while !bytes.is_empty() {
             bytes = match self.state {
-                State::Last => return ambiguous,
+                State::Last => return None,
                 State::Body(left) => self.skip(bytes, left),
                 State::Head => {
                     let (line, rest) = split_line(bytes);
-                    ambiguous |= self.read_line(line);
+                    if self.read_line(line) == Clarity::Ambiguous {
+                        return Some(self.heads);
+                    }
                     rest
                 }
             };
         }
-        ambiguous
+        None
     }
 
     /// Whether a head has begun and has not ended.
@@ -87,30 +108,45 @@ impl HeadWatch {
     }
 
     /// Takes a piece of a line; its newline, if it is there, ends it.
-    fn read_line(&mut self, piece: &[u8]) -> bool {
-        let room = (LINE_BYTES - self.length).min(piece.len());
-        self.line[self.length..self.length + room].copy_from_slice(&piece[..room]);
-        self.length += room;
+    fn read_line(&mut self, piece: &[u8]) -> Clarity {
+        let at = self.length.min(LINE_BYTES);
+        let room = (LINE_BYTES - at).min(piece.len());
+        self.line[at..at + room].copy_from_slice(&piece[..room]);
+        self.length += piece.len();
         if piece.last() != Some(&b'\n') {
-            return false;
+            return Clarity::Clear;
         }
         let line = self.line;
-        let length = std::mem::take(&mut self.length);
-        self.head.read_line(line[..length].trim_ascii()) && self.end_head()
+        match std::mem::take(&mut self.length) {
+            length @ ..=LINE_BYTES if line[..length].trim_ascii().is_empty() => self.read_empty_line(),
+            length @ ..=LINE_BYTES => self.head.read_line(line[..length].trim_ascii(), number),
+            // What is cut off may be a part of the number.
+            _ => self.head.read_line(&line, |_| Length::Unclear),
+        }
     }
 
-    fn end_head(&mut self) -> bool {
+    fn read_empty_line(&mut self) -> Clarity {
+        // Empty lines before the request line are skipped by the library too.
+        if self.head.begun {
+            self.end_head()
+        } else {
+            Clarity::Clear
+        }
+    }
+
+    fn end_head(&mut self) -> Clarity {
         let head = std::mem::take(&mut self.head);
-        self.state = match (head.transfer_encoding, head.content_length) {
-            (true, _) => State::Last,
-            (false, None | Some(0)) => self.end_request(),
-            (false, Some(length)) => State::Body(length),
+        self.heads += 1;
+        let (state, clarity) = match (head.transfer_encoding, head.content_length) {
+            (true, None) => (State::Last, Clarity::Clear),
+            (true, Some(_)) | (false, Some(Length::Unclear)) => (State::Last, Clarity::Ambiguous),
+            (false, None | Some(Length::Bytes(0))) => (self.end_request(), Clarity::Clear),
+            (false, Some(Length::Bytes(length))) => (State::Body(length), Clarity::Clear),
         };
-        head.transfer_encoding && head.content_length.is_some()
+        self.state = state;
+        clarity
     }
-}
 
-impl HeadWatch {
     fn end_request(&mut self) -> State {
         self.whole += 1;
         State::Head
@@ -118,22 +154,18 @@ impl HeadWatch {
 }
 
 impl Head {
-    /// True at the empty line that ends the head.
-    fn read_line(&mut self, line: &[u8]) -> bool {
-        if line.is_empty() {
-            // Empty lines before the request line are skipped by the library too.
-            return self.begun;
-        }
+    /// Reads a line that isn't empty.
+    fn read_line(&mut self, line: &[u8], length: impl FnOnce(&[u8]) -> Length) -> Clarity {
         self.begun = true;
         let colon = line.iter().position(|byte| *byte == b':');
         let (name, value) = line.split_at(colon.unwrap_or(line.len()));
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.transfer_encoding = true;
         } else if name.eq_ignore_ascii_case(b"content-length") {
-            // A length that is no number is refused by the library.
-            self.content_length = Some(number(value.get(1..).unwrap_or_default()).unwrap_or(0));
+            // Several that differ are refused by the library.
+            self.content_length = Some(length(value.get(1..).unwrap_or_default()));
         }
-        false
+        Clarity::Clear
     }
 }
 
@@ -142,8 +174,16 @@ fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes.split_at(end.map_or(bytes.len(), |at| at + 1))
 }
 
-fn number(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text).ok()?.trim().parse().ok()
+fn number(text: &[u8]) -> Length {
+    let digits = text.trim_ascii();
+    let number = std::str::from_utf8(digits)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    match number {
+        // A number alone may have a sign.
+        Some(bytes) if digits.iter().all(u8::is_ascii_digit) => Length::Bytes(bytes),
+        _ => Length::Unclear,
+    }
 }
 
 #[cfg(test)]
@@ -159,7 +199,17 @@ mod tests {
 
     fn watch(bytes: &str, step: usize) -> bool {
         let mut watch = HeadWatch::new();
-        bytes.as_bytes().chunks(step).any(|chunk| watch.read(chunk))
+        bytes
+            .as_bytes()
+            .chunks(step)
+            .any(|chunk| watch.read(chunk).is_some())
+    }
+
+    #[test]
+    fn the_request_is_named() {
+        let plain = post(LENGTH, "12345");
+        let bytes = [plain.clone(), plain, post("Content-Length: x\r\n", "")].concat();
+        assert_eq!(HeadWatch::new().read(bytes.as_bytes()), Some(3));
     }
 
     #[test]
@@ -185,6 +235,26 @@ mod tests {
             ),
             (post(CHUNKED, &post(&[LENGTH, CHUNKED].concat(), "")), false),
             (format!("{plain}{plain}{plain}"), false),
+            // Whatever may be a length and isn't a short plain number.
+            (
+                post(&format!("Content-Length:{}5\r\n", " ".repeat(40)), "12345"),
+                true,
+            ),
+            (
+                post(&format!("Content-Length:{}5\r\n", "0".repeat(40)), "12345"),
+                true,
+            ),
+            (post("Content-Length: 0000000005\r\n", "12345"), false),
+            (post("Content-Length: 5, 5\r\n", "12345"), true),
+            (post("Content-Length: +5\r\n", "12345"), true),
+            (post("Content-Length: \r\n", ""), true),
+            (
+                post(
+                    &format!("Content-Length-Of-The-Other: {}5\r\n", " ".repeat(40)),
+                    "",
+                ),
+                false,
+            ),
             (
                 post("X-Content-Length: 5\r\nContent-Lengths: 5\r\n", "")
                     .replace("\r\n\r\n", &format!("\r\n{CHUNKED}\r\n")),

@@ -1,7 +1,7 @@
 //! What the parts of one connection know about each other: the service, the answer's body and the wire.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -17,7 +17,10 @@ pub(crate) struct Link {
     seat: Seat,
     metrics: Arc<Metrics>,
     severed: AtomicBool,
-    ambiguous: AtomicBool,
+    /// Requests that were begun to be served.
+    requests: AtomicU64,
+    /// The one whose length is ambiguous, the last of its connection; 0 = none.
+    ambiguous: AtomicU64,
     last: AtomicBool,
     outgoing: Mutex<Outgoing>,
     ending: Mutex<Ending>,
@@ -64,7 +67,8 @@ impl Link {
             seat,
             metrics,
             severed: AtomicBool::new(false),
-            ambiguous: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
+            ambiguous: AtomicU64::new(0),
             last: AtomicBool::new(false),
             outgoing: Mutex::default(),
             ending: Mutex::default(),
@@ -95,13 +99,19 @@ impl Link {
         self.severed.store(true, Ordering::Relaxed);
     }
 
-    /// The current request has both Content-Length and Transfer-Encoding.
-    pub(super) fn note_ambiguous_length(&self) {
-        self.ambiguous.store(true, Ordering::Relaxed);
+    /// The next request begins.
+    pub(super) fn begin_request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// That request, the first is 1, doesn't say clearly how long it is.
+    pub(super) fn note_ambiguous_length(&self, request: u64) {
+        self.ambiguous.store(request, Ordering::Relaxed);
+    }
+
+    /// Whether the current request is the one.
     pub(super) fn has_ambiguous_length(&self) -> bool {
-        self.ambiguous.load(Ordering::Relaxed)
+        self.ambiguous.load(Ordering::Relaxed) == self.requests.load(Ordering::Relaxed)
     }
 
     /// Nothing more is read from this connection once the current request is answered.

@@ -37,6 +37,7 @@ pub(super) async fn serve(
     link: Arc<Link>,
     request: Request<Incoming>,
 ) -> ReplyResponse {
+    link.begin_request();
     let line = sidecar.config.debug.then(|| line(&request));
     let generation = Generation::of_head(request.headers());
     let response = match contain(answer(&sidecar, &link, request)).await {
@@ -95,11 +96,12 @@ fn turn_away(sidecar: &Sidecar, link: &Arc<Link>, request: &Request<Incoming>) -
     if headers.contains_key(header::TRANSFER_ENCODING) {
         // Where chunks end only the library knows, so nothing may follow them on this connection.
         link.end_after_this_answer();
-        if link.has_ambiguous_length() {
-            link.metrics().rejected(Rejected::Malformed);
-            let text = "Content-Length and Transfer-Encoding exclude each other\n";
-            return Some(reply::text(link, StatusCode::BAD_REQUEST, text));
-        }
+    }
+    if link.has_ambiguous_length() {
+        link.end_after_this_answer();
+        link.metrics().rejected(Rejected::Malformed);
+        let text = "one Content-Length in plain digits required, or Transfer-Encoding alone\n";
+        return Some(reply::text(link, StatusCode::BAD_REQUEST, text));
     }
     if let Err(stop) = gate::check_one_host(headers) {
         return Some(stopped(link, stop));

@@ -193,8 +193,8 @@ impl Read for Wire {
         if bytes.is_empty() {
             return self.poll_end(cx);
         }
-        if self.heads.read(bytes) {
-            self.link.note_ambiguous_length();
+        if let Some(request) = self.heads.read(bytes) {
+            self.link.note_ambiguous_length(request);
         }
         let whole = self.heads.take_whole();
         self.link.owe(whole);

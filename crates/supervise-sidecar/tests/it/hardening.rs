@@ -41,6 +41,53 @@ async fn two_lengths_are_refused_in_either_order() {
     }
 }
 
+/// Where a length could be misread, nothing that follows is taken for a request.
+#[tokio::test]
+async fn a_length_in_a_strange_spelling_hides_no_request() {
+    let server = Server::start().await;
+    let hidden = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+    let (blanks, zeros) = (" ".repeat(40), "0".repeat(60));
+    let length = hidden.len();
+    for spelled in [
+        format!("{blanks}{length}"),
+        format!("{zeros}{length}"),
+        format!("{length}, {length}"),
+    ] {
+        let health = format!("GET /health HTTP/1.1\r\nHost: x\r\nContent-Length:{spelled}\r\n\r\n{hidden}");
+        let chunked = "POST / HTTP/1.1\r\nHost: supervise\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+        let mut client = server.connect().await;
+        let response = client.exchange(&[&health, chunked].concat()).await;
+        assert_eq!(response.status, 400, "{spelled}");
+        assert!(client.is_closed().await, "{spelled}");
+        // A good one before it is answered as ever.
+        let mut client = server.connect().await;
+        let both = [HEALTH, &health].concat();
+        assert_eq!(client.exchange(&both).await.status, 200, "{spelled}");
+        assert_eq!(client.response().await.status, 400, "{spelled}");
+        assert!(client.is_closed().await, "{spelled}");
+    }
+}
+
+#[tokio::test]
+async fn a_length_twice_counts_if_it_is_the_same() {
+    let server = Server::start().await;
+    let post = |first: usize, second: usize| {
+        format!(
+            "POST / HTTP/1.1\r\nHost: supervise\r\nContent-Length: {first}\r\nContent-Length: {second}\r\n\r\n{PING}"
+        )
+    };
+    let mut client = server.connect().await;
+    for _ in 0..2 {
+        let response = client.exchange(&post(PING.len(), PING.len())).await;
+        assert_eq!(response.status, 200);
+    }
+    for (first, second) in [(PING.len(), 1), (1, PING.len()), (0, PING.len())] {
+        let mut client = server.connect().await;
+        assert_eq!(client.exchange(&post(first, second)).await.status, 400);
+        assert!(client.is_closed().await);
+    }
+}
+
 #[tokio::test]
 async fn nothing_follows_a_chunked_request() {
     let server = Server::start().await;
