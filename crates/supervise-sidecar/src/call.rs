@@ -270,7 +270,9 @@ impl Run {
 
     fn waiting(self, doing: &'static str, reply: impl Future<Output = Reply> + Send + 'static) -> Served {
         let (sidecar, voice) = (Arc::clone(&self.sidecar), self.voice.clone());
+        let undecided = self.caller.link.undecided();
         let reply = async move {
+            let _undecided = undecided;
             let reply = contain(reply).await;
             reply.unwrap_or_else(|Panicked| voice.refuse(&sidecar.panicked()))
         };

@@ -1,5 +1,6 @@
 //! HTTP: from an accepted connection to one message, and from an answer to bytes that were written.
 
+mod backlog;
 mod body;
 mod connection;
 mod connections;

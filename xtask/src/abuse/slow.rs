@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 use tokio::time::{sleep, sleep_until};
@@ -23,6 +23,20 @@ const PAUSE: Duration = Duration::from_millis(500);
 const EVERY: Duration = Duration::from_millis(20);
 /// How long after the attack what it took must be given back.
 const SETTLING: Duration = Duration::from_secs(5);
+/// More requests than anything on the way keeps the answers of.
+const CHOKING: usize = 500;
+
+/// Of 4 KiB, as nearly everywhere; the figure is only printed.
+const PAGES_PER_MIB: f64 = 256.0;
+
+/// Who attacks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wave {
+    /// A third each: slow with heads, with bodies, with reading.
+    Mixed,
+    /// All ask as fast as they can, and read nothing.
+    Readers,
+}
 
 /// What the good client and the onlooker saw.
 #[derive(Default)]
@@ -31,6 +45,7 @@ struct Seen {
     failed: usize,
     most_mib: f64,
     most_descriptors: f64,
+    most_socket_mib: f64,
 }
 
 pub(super) fn run(args: &Args) -> Result<Vec<Reading>, Failed> {
@@ -46,12 +61,13 @@ pub(super) fn run(args: &Args) -> Result<Vec<Reading>, Failed> {
         let _ = ask(sidecar.address, &post(LIST));
     }
     let (before_mib, before_descriptors) = (sidecar.resident_mib()?, sidecar.descriptors()?);
-    let mut seen = endure(&sidecar, args)?;
+    let mut seen = endure(&sidecar, args.connections, args, Wave::Mixed)?;
     std::thread::sleep(SETTLING);
     let kept = sidecar.resident_mib()? - before_mib;
     // What is freed and not given back must at least serve again.
-    let again = endure(&sidecar, args)?;
+    let again = endure(&sidecar, args.connections, args, Wave::Mixed)?;
     std::thread::sleep(SETTLING);
+    let mut readers = read_nothing(&ground, args)?;
     let p99 = quantile(&mut seen.millis, 0.99);
     Ok(vec![
         Reading::plain("answers to a good client meanwhile", seen.millis.len() as f64, ""),
@@ -61,6 +77,10 @@ pub(super) fn run(args: &Args) -> Result<Vec<Reading>, Failed> {
             "",
             0.0,
         ),
+        Reading::plain("answers while nobody else reads", readers.millis.len() as f64, ""),
+        Reading::at_most("it was not answered then", readers.failed as f64, "", 0.0),
+        Reading::plain("its answer then, p50", quantile(&mut readers.millis, 0.5), "ms"),
+        Reading::plain("its answer then, p99", quantile(&mut readers.millis, 0.99), "ms"),
         Reading::plain("its answer, p50", quantile(&mut seen.millis, 0.5), "ms"),
         Reading::at_most("its answer, p99", p99, "ms", 100.0).if_release(args),
         Reading::plain(
@@ -69,7 +89,12 @@ pub(super) fn run(args: &Args) -> Result<Vec<Reading>, Failed> {
             "",
         ),
         Reading::plain("memory before", before_mib, "MiB"),
-        Reading::at_most("memory at most", seen.most_mib, "MiB", 64.0),
+        Reading::at_most("memory at most", seen.most_mib.max(readers.most_mib), "MiB", 64.0),
+        Reading::plain(
+            "the kernel's for all sockets, these clients' too, at most",
+            seen.most_socket_mib.max(readers.most_socket_mib),
+            "MiB",
+        ),
         Reading::at_most("memory kept afterwards", kept, "MiB", 2.0).if_release(args),
         Reading::at_most(
             "a second time, more than at most",
@@ -88,14 +113,22 @@ pub(super) fn run(args: &Args) -> Result<Vec<Reading>, Failed> {
     ])
 }
 
+/// Twice as many readers as there are places, but few enough that an unoptimised sidecar still has time for the
+/// good client: what these cost is CPU, like any request.
+fn read_nothing(ground: &Ground, args: &Args) -> Result<Seen, Failed> {
+    let places = (args.connections / 8).to_string();
+    let sidecar = ground.sidecar("readers", &[("SUPERVISE_MAX_CONNECTIONS", &places)])?;
+    endure(&sidecar, args.connections / 4, args, Wave::Readers)
+}
+
 /// One attack, seen by a good client.
-fn endure(sidecar: &Sidecar, args: &Args) -> Result<Seen, Failed> {
+fn endure(sidecar: &Sidecar, connections: usize, args: &Args, wave: Wave) -> Result<Seen, Failed> {
     let ended = Arc::new(AtomicBool::new(false));
     let attack = {
-        let (address, connections, ended) = (sidecar.address, args.connections, Arc::clone(&ended));
+        let (address, ended) = (sidecar.address, Arc::clone(&ended));
         let seconds = Duration::from_secs(args.seconds);
         std::thread::spawn(move || {
-            let done = attack(address, connections, seconds);
+            let done = attack(address, connections, seconds, wave);
             ended.store(true, Ordering::Relaxed);
             done
         })
@@ -120,20 +153,25 @@ fn watch(sidecar: &Sidecar, ended: &AtomicBool) -> Result<Seen, Failed> {
         }
         seen.most_mib = seen.most_mib.max(sidecar.resident_mib()?);
         seen.most_descriptors = seen.most_descriptors.max(sidecar.descriptors()?);
+        seen.most_socket_mib = seen.most_socket_mib.max(socket_mib());
         std::thread::sleep(EVERY);
     }
     Ok(seen)
 }
 
-fn attack(address: SocketAddr, connections: usize, time: Duration) -> Result<(), Failed> {
+fn attack(address: SocketAddr, connections: usize, time: Duration, wave: Wave) -> Result<(), Failed> {
     runtime()?.block_on(async {
         let end = tokio::time::Instant::now() + time;
         let local = LocalSet::new();
         for number in 0..connections {
+            let way = match wave {
+                Wave::Mixed => number % 3,
+                Wave::Readers => 2,
+            };
             local.spawn_local(async move {
                 loop {
                     // However it ends, it is tried again.
-                    let _ = drag(address, number % 3).await;
+                    let _ = drag(address, way).await;
                     sleep(PAUSE).await;
                 }
             });
@@ -158,8 +196,10 @@ async fn drag(address: SocketAddr, way: usize) -> std::io::Result<()> {
             let length = LIST.len();
             let request =
                 format!("POST / HTTP/1.1\r\nHost: supervise\r\nContent-Length: {length}\r\n\r\n{LIST}");
-            stream.write_all(request.repeat(500).as_bytes()).await?;
-            std::future::pending().await
+            stream.write_all(request.repeat(CHOKING).as_bytes()).await?;
+            // Until the server ends it; nothing is read, so only an error tells.
+            stream.ready(Interest::ERROR).await?;
+            Ok(())
         }
     }
 }
@@ -170,6 +210,14 @@ async fn drip(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
         sleep(PAUSE).await;
     }
     Ok(())
+}
+
+/// What the kernel keeps for TCP sockets, all of this network's together.
+fn socket_mib() -> f64 {
+    let stat = std::fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
+    let line = stat.lines().find_map(|line| line.strip_prefix("TCP: "));
+    let pages = line.and_then(|line| line.split_once(" mem ")?.1.trim().parse::<f64>().ok());
+    pages.unwrap_or_default() / PAGES_PER_MIB
 }
 
 /// Each slow client is a descriptor.

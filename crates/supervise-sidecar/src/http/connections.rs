@@ -24,7 +24,8 @@ struct Lanes {
 struct Lane {
     room: usize,
     open: usize,
-    /// The connections that wait for a whole request, the longest wait first.
+    /// The connections that wait for a whole request, or for their client to take an answer; the longest wait
+    /// first.
     waiting: BTreeMap<u64, Arc<Notify>>,
 }
 
@@ -44,9 +45,20 @@ pub(crate) struct Seat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Since that turn.
+    /// For a whole request, since that turn.
     Waiting(u64),
     Serving,
+    /// With an answer that the client doesn't take, since that turn.
+    Stalled(u64),
+}
+
+impl State {
+    fn turn(self) -> Option<u64> {
+        match self {
+            State::Waiting(turn) | State::Stalled(turn) => Some(turn),
+            State::Serving => None,
+        }
+    }
 }
 
 impl Connections {
@@ -62,7 +74,7 @@ impl Connections {
     }
 
     /// A place for a new connection, if need be that of the one that has gone longest without a whole
-    /// request. `None`: every place is taken by a request that is being served.
+    /// request or without taking its answer. `None`: every place is taken by a request that is being served.
     pub(crate) fn admit(self: &Arc<Self>) -> Option<Seat> {
         let mut lanes = self.lanes();
         let kind = if lanes.regular.make_room() {
@@ -148,7 +160,7 @@ impl Seat {
     /// A whole request is there: from here on the connection is kept.
     pub(super) fn serve(&self) {
         let mut state = self.state();
-        if let State::Waiting(turn) = *state {
+        if let Some(turn) = state.turn() {
             let waited = self.connections.lanes().lane(self.kind).waiting.remove(&turn);
             // One that is gone from the list has been evicted, and will be dropped as it is.
             if waited.is_some() {
@@ -158,14 +170,36 @@ impl Seat {
     }
 
     pub(super) fn is_serving(&self) -> bool {
-        *self.state() == State::Serving
+        !matches!(*self.state(), State::Waiting(_))
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_stalled(&self) -> bool {
+        matches!(*self.state(), State::Stalled(_))
     }
 
     /// The answer is written: the connection waits for the next request.
     pub(super) fn wait(&self) {
-        let mut state = self.state();
-        if *state == State::Serving {
-            *state = State::Waiting(self.connections.lanes().wait(self.kind, &self.evicted));
+        self.serve();
+        self.line_up(State::Waiting);
+    }
+
+    /// The client doesn't take its answer: the place is another's who needs it.
+    pub(super) fn stall(&self) {
+        self.line_up(State::Stalled);
+    }
+
+    /// The client takes its answer after all.
+    pub(super) fn resume(&self) {
+        if matches!(*self.state(), State::Stalled(_)) {
+            self.serve();
+        }
+    }
+
+    fn line_up(&self, state: impl FnOnce(u64) -> State) {
+        let mut now = self.state();
+        if *now == State::Serving {
+            *now = state(self.connections.lanes().wait(self.kind, &self.evicted));
         }
     }
 
@@ -179,10 +213,9 @@ impl Drop for Seat {
         let state = *self.state();
         let mut lanes = self.connections.lanes();
         let lane = lanes.lane(self.kind);
-        let counted = match state {
-            State::Serving => true,
-            State::Waiting(turn) => lane.waiting.remove(&turn).is_some(),
-        };
+        let counted = state
+            .turn()
+            .is_none_or(|turn| lane.waiting.remove(&turn).is_some());
         if counted {
             lane.open -= 1;
         }
@@ -199,15 +232,11 @@ mod tests {
     }
 
     fn is_evicted(seat: &Seat) -> bool {
-        match *seat.state() {
-            State::Serving => false,
-            State::Waiting(turn) => !seat
-                .connections
-                .lanes()
-                .lane(seat.kind)
-                .waiting
-                .contains_key(&turn),
-        }
+        let turn = seat.state().turn();
+        turn.is_some_and(|turn| {
+            let mut lanes = seat.connections.lanes();
+            !lanes.lane(seat.kind).waiting.contains_key(&turn)
+        })
     }
 
     #[test]
@@ -242,6 +271,31 @@ mod tests {
         assert!(connections.admit().is_none());
         drop(held);
         assert!(!connections.admit().unwrap().is_overflow());
+    }
+
+    #[test]
+    fn whoever_takes_no_answer_makes_room_until_it_does() {
+        let connections = Connections::new(2);
+        let [stalled, slow] = [connections.admit().unwrap(), connections.admit().unwrap()];
+        for seat in [&stalled, &slow] {
+            seat.serve();
+            seat.stall();
+            assert!(seat.is_serving());
+        }
+        slow.resume();
+        let new = connections.admit().unwrap();
+        assert!(is_evicted(&stalled) && !is_evicted(&slow) && !new.is_overflow());
+        // Evicted stays evicted.
+        stalled.resume();
+        stalled.wait();
+        assert!(is_evicted(&stalled));
+        new.serve();
+        assert!(connections.admit().unwrap().is_overflow());
+        slow.stall();
+        slow.wait();
+        assert!(!slow.is_serving());
+        drop((stalled, slow, new));
+        assert_eq!(open(&connections), (0, 0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the parts of one connection know about each other: the service, the answer's body and the wire.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -22,6 +22,7 @@ pub(crate) struct Link {
     /// The one whose length is ambiguous, the last of its connection; 0 = none.
     ambiguous: AtomicU64,
     last: AtomicBool,
+    undecided: AtomicUsize,
     outgoing: Mutex<Outgoing>,
     ending: Mutex<Ending>,
     ended: Notify,
@@ -60,6 +61,15 @@ pub(super) enum Flushed {
     Answer,
 }
 
+/// That a call on this connection waits, until it is dropped.
+pub(crate) struct Undecided(Arc<Link>);
+
+impl Drop for Undecided {
+    fn drop(&mut self) {
+        self.0.undecided.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Link {
     pub(super) fn new(peer: IpAddr, seat: Seat, metrics: Arc<Metrics>) -> Self {
         Link {
@@ -70,6 +80,7 @@ impl Link {
             requests: AtomicU64::new(0),
             ambiguous: AtomicU64::new(0),
             last: AtomicBool::new(false),
+            undecided: AtomicUsize::new(0),
             outgoing: Mutex::default(),
             ending: Mutex::default(),
             ended: Notify::new(),
@@ -92,6 +103,25 @@ impl Link {
 
     pub(super) fn seat(&self) -> &Seat {
         &self.seat
+    }
+
+    /// A call waits for its answer. While it does, nobody else gets this connection's place, not even if an
+    /// answer to an earlier request is never read.
+    pub(crate) fn undecided(self: &Arc<Self>) -> Undecided {
+        self.undecided.fetch_add(1, Ordering::Relaxed);
+        self.seat.resume();
+        Undecided(Arc::clone(self))
+    }
+
+    /// The client doesn't take what it asked for.
+    pub(super) fn stall(&self) {
+        if !self.has_undecided() {
+            self.seat.stall();
+        }
+    }
+
+    fn has_undecided(&self) -> bool {
+        self.undecided.load(Ordering::Relaxed) > 0
     }
 
     /// This side is about to close the connection.
@@ -152,10 +182,14 @@ impl Link {
             self.metrics.answered(parcel.noticed_at.elapsed());
             parcel.delivery.delivered();
         }
+        self.seat.resume();
         if outgoing.answers == 0 {
             return Flushed::Part;
         }
-        self.seat.wait();
+        // What was written late may be the answer before the call that waits now.
+        if !self.has_undecided() {
+            self.seat.wait();
+        }
         self.change_ending(|ending| {
             ending.owed -= outgoing.answers;
             ending.passed = false;

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use super::backlog::{Backlog, Patience};
 use super::head::HeadWatch;
 use super::link::{Flushed, Link};
 use crate::metrics::Rejected;
@@ -20,12 +22,13 @@ use crate::metrics::Rejected;
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// How long a client may think between an answer and its next request.
 const IDLE_LIMIT: Duration = Duration::from_secs(75);
-/// How long a client may take none of the bytes that wait for it.
-const STALL_LIMIT: Duration = Duration::from_secs(30);
 /// How long a closed connection is still read: closing it on unread bytes would reset it, and the answer
 /// with it.
 const LINGER: Duration = Duration::from_secs(1);
 const SCRATCH_BYTES: usize = 8 * 1024;
+/// What the kernel may keep of answers that a client doesn't take; it doubles the number for what it adds to
+/// each piece. By itself it would go up to megabytes for each connection, which count as the container's memory.
+const SEND_BUFFER_BYTES: usize = 32 * 1024;
 
 /// A connection's socket.
 pub(super) struct Wire {
@@ -35,7 +38,7 @@ pub(super) struct Wire {
     ended: bool,
     waits: Option<Wait>,
     answered: Answered,
-    stalled: Option<Pin<Box<Sleep>>>,
+    backlog: Option<Backlog>,
     lingering: Option<Pin<Box<Sleep>>>,
 }
 
@@ -62,6 +65,8 @@ enum Answered {
 
 impl Wire {
     pub(super) fn new(stream: TcpStream, link: Arc<Link>) -> Self {
+        // Where it fails the connection works all the same.
+        let _ = set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES);
         Wire {
             stream: TokioIo::new(stream),
             link,
@@ -69,7 +74,7 @@ impl Wire {
             ended: false,
             waits: None,
             answered: Answered::No,
-            stalled: None,
+            backlog: None,
             lingering: None,
         }
     }
@@ -103,16 +108,25 @@ impl Wire {
         Poll::Ready(Ok(&scratch[..length]))
     }
 
-    /// Gives a write that can't go on its time limit.
-    fn watch_stall<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Gives a write that can't go on its time limits.
+    fn watch_backlog<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if write.is_ready() {
-            self.stalled = None;
+            if let Some(backlog) = &mut self.backlog {
+                backlog.progress();
+            }
             return write;
         }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL_LIMIT)));
-        ready!(stalled.as_mut().poll(cx));
-        self.link.sever();
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        match self.backlog.get_or_insert_with(Backlog::new).poll(cx) {
+            Patience::Whole => Poll::Pending,
+            Patience::Worn => {
+                self.link.stall();
+                Poll::Pending
+            }
+            Patience::Gone => {
+                self.link.sever();
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -207,7 +221,7 @@ impl Write for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.look_for_end(cx);
         let written = self.stream().poll_write(cx, bytes);
-        self.watch_stall(cx, written)
+        self.watch_backlog(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -221,12 +235,13 @@ impl Write for Wire {
     ) -> Poll<io::Result<usize>> {
         self.look_for_end(cx);
         let written = self.stream().poll_write_vectored(cx, bytes);
-        self.watch_stall(cx, written)
+        self.watch_backlog(cx, written)
     }
 
     /// The library writes all it has before it flushes, so a flush that is done means: it is written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.stream().poll_flush(cx))?;
+        self.backlog = None;
         if self.link.flushed() == Flushed::Answer {
             self.answered = Answered::Yes;
             self.waits = None;
@@ -243,6 +258,16 @@ impl Write for Wire {
     }
 }
 
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.backlog.as_ref().is_some_and(Backlog::is_worn) {
+            // The kernel would go on offering the rest to a client that takes nothing, and keep it meanwhile.
+            // Where that can't be forbidden, it ends by itself some time.
+            let _ = self.stream.inner().set_zero_linger();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
@@ -254,24 +279,103 @@ mod tests {
     use super::*;
     use crate::metrics::Metrics;
 
-    #[tokio::test]
-    async fn a_client_that_takes_nothing_is_given_up_and_has_not_left() {
+    async fn pair() -> (TcpStream, Arc<Link>, Wire) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let seat = Connections::new(0).admit().unwrap();
         let link = Arc::new(Link::new(Ipv4Addr::LOCALHOST.into(), seat, Metrics::new()));
-        let mut wire = Wire::new(stream, Arc::clone(&link));
+        let wire = Wire::new(stream, Arc::clone(&link));
+        (client, link, wire)
+    }
+
+    async fn write(wire: &mut Wire, bytes: &[u8]) -> io::Result<usize> {
+        poll_fn(|cx| Pin::new(&mut *wire).poll_write(cx, bytes)).await
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_given_up_and_has_not_left() {
+        let (_client, link, mut wire) = pair().await;
         let piece = vec![0; 1024 * 1024];
         // From the first write that can't go on, the clock runs ahead by itself.
         tokio::time::pause();
         let error = loop {
-            if let Err(error) = poll_fn(|cx| Pin::new(&mut wire).poll_write(cx, &piece)).await {
+            if let Err(error) = write(&mut wire, &piece).await {
                 break error;
             }
             assert!(link.was_left());
         };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(!link.was_left());
+    }
+
+    #[tokio::test]
+    async fn the_kernel_keeps_little_of_what_nobody_takes() {
+        let (_client, _link, mut wire) = pair().await;
+        let piece = vec![0; 64 * 1024];
+        let mut written = 0;
+        tokio::time::pause();
+        while let Ok(length) = write(&mut wire, &piece).await {
+            written += length;
+        }
+        // A part of it is in the client's own buffer.
+        assert!(written < 512 * 1024, "{written}");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_a_little_now_and_then_is_given_up_too() {
+        let (client, _link, mut wire) = pair().await;
+        let piece = vec![0; 1024 * 1024];
+        tokio::time::pause();
+        let begun = tokio::time::Instant::now();
+        let reading = async {
+            let mut buffer = vec![0; 512 * 1024];
+            loop {
+                sleep(Duration::from_secs(10)).await;
+                while client.try_read(&mut buffer).is_ok() {}
+                // The kernel's own time doesn't run ahead.
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        };
+        let writing = async {
+            loop {
+                if let Err(error) = write(&mut wire, &piece).await {
+                    break error;
+                }
+            }
+        };
+        let error = tokio::select! {
+            error = writing => error,
+            () = reading => unreachable!(),
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(
+            (100..150).contains(&begun.elapsed().as_secs()),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+
+    #[tokio::test]
+    async fn an_undecided_call_keeps_the_place_behind_an_answer_that_nobody_reads() {
+        let (_client, link, mut wire) = pair().await;
+        let piece = vec![0; 1024 * 1024];
+        let choke = async |wire: &mut Wire| loop {
+            let written = tokio::time::timeout(Duration::from_secs(1), write(wire, &piece)).await;
+            if written.is_err() {
+                break;
+            }
+        };
+        tokio::time::pause();
+        link.seat().serve();
+        let undecided = link.undecided();
+        choke(&mut wire).await;
+        assert!(!link.seat().is_stalled());
+        drop(undecided);
+        choke(&mut wire).await;
+        assert!(link.seat().is_stalled());
+        // And a call that begins behind it has its place back.
+        let _undecided = link.undecided();
+        assert!(!link.seat().is_stalled());
     }
 }

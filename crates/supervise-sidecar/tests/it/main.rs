@@ -19,6 +19,7 @@ mod modern;
 mod original;
 mod program;
 mod python_mcp;
+mod readers;
 mod rmcp_client;
 mod routes;
 mod rpc;
