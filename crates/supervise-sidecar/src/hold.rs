@@ -63,7 +63,10 @@ impl Held {
         let pending = tokio::select! {
             // A decision that is there goes before every reason not to wait for it.
             biased;
-            outcome = hold.outcome() => return self.decided(outcome),
+            outcome = hold.outcome() => match self.unless_left(outcome) {
+                Some(outcome) => return self.decided(outcome),
+                None => Pending::Left,
+            },
             () = sidecar.stopping() => Pending::Stopping,
             () = cancelled(call.as_ref()) => Pending::Cancelled,
             // A decision must not be written to somebody who may be gone. Who has only closed its half reads this.
@@ -76,8 +79,20 @@ impl Held {
             Pending::Stopping | Pending::Cancelled | Pending::BeingDecided => {}
         }
         // The answer will name the id: from here on the agent may refer to the proposal.
-        hold.tell();
+        if let Some(hold) = &self.hold {
+            hold.tell();
+        }
         End::Pending(self.leave(pending), pending)
+    }
+
+    /// Nothing for a decision whose caller was seen to end in the same breath: dropped, it waits for whoever
+    /// asks again.
+    fn unless_left(&self, outcome: Outcome) -> Option<Outcome> {
+        let left = self.when_left == WhenLeft::Keep && self.link.has_client_ended();
+        match outcome {
+            Outcome::Decided(_) if left => None,
+            outcome => Some(outcome),
+        }
     }
 
     fn decided(mut self, outcome: Outcome) -> End {

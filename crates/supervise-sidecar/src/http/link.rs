@@ -236,6 +236,11 @@ impl Link {
         }
     }
 
+    /// Whether the client was seen to close its half.
+    pub(crate) fn has_client_ended(&self) -> bool {
+        self.ending().seen
+    }
+
     /// Ready once the client has closed its half.
     pub(crate) async fn client_ended(&self) {
         self.ended.notified().await;
@@ -247,5 +252,52 @@ impl Link {
 
     fn change_outgoing<T>(&self, change: impl FnOnce(&mut Outgoing) -> T) -> T {
         change(&mut self.outgoing.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use supervise_core::{Ask, Tool};
+    use supervise_store::{Asked, Limits, Queue};
+    use tokio::sync::watch;
+
+    use super::super::connections::Connections;
+    use super::*;
+    use crate::Config;
+    use crate::answer::Pending;
+    use crate::hold::{End, Held, WhenLeft};
+    use crate::sidecar::{Phase, Sidecar};
+
+    async fn ask(queue: &Queue) -> Asked {
+        let ask = Ask {
+            tool: Tool::EgressAllow,
+            proposed_file: "{}".to_owned(),
+            justification: "why".to_owned(),
+        };
+        queue.proposal_ask(ask, Limits::default()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_answer_in_one_breath_with_the_end_waits_for_who_asks_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config::new("dev".parse().unwrap(), dir.path().join("queue"));
+        let queue = Queue::create(&config.queue_dir, &config.bottle).await.unwrap();
+        let (_phase, phases) = watch::channel(Phase::Serving);
+        let sidecar = Sidecar::new(config, queue.clone(), phases);
+        let seat = Connections::new(0).admit().unwrap();
+        let link = Arc::new(Link::new(Ipv4Addr::LOCALHOST.into(), seat, Metrics::new()));
+        let Asked::Held(hold) = ask(&queue).await else {
+            panic!("not held");
+        };
+        queue.respond_as_the_other_program(hold.id()).await.unwrap();
+        let held = Held::new(hold, WhenLeft::Keep, Arc::clone(&link));
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        // Both are there before the call is looked at again.
+        let _ = link.poll_end(&Context::from_waker(Waker::noop()));
+        let end = held.end(&sidecar, 5.0, None).await;
+        assert!(matches!(end, End::Pending(_, Pending::Left)));
+        assert!(matches!(ask(&queue).await, Asked::Decided(_)));
     }
 }
