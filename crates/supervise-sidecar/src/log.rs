@@ -28,8 +28,8 @@ pub(crate) fn start() {
     }));
 }
 
-/// A panic's text may be as long as what an agent sent.
-fn shortened(text: &str) -> SafeLine {
+/// What an agent sent, or what repeats it, may be long; escaped it is longer still.
+pub(crate) fn shortened(text: &str) -> SafeLine {
     let short: String = text.chars().take(MAX_CHARS).collect();
     SafeLine::new(&short)
 }

@@ -17,6 +17,7 @@ use crate::contain::{Panicked, contain};
 use crate::exchange::{Caller, Form, Served, Waiting};
 #[cfg(test)]
 use crate::failpoint::{self, Point};
+use crate::log::shortened;
 use crate::mcp::{self, Generation};
 use crate::metrics::{Full, Rejected};
 use crate::rpc::Id;
@@ -61,7 +62,7 @@ async fn answer(sidecar: &Arc<Sidecar>, link: &Arc<Link>, request: Request<Incom
 }
 
 fn line(request: &Request<Incoming>) -> SafeLine {
-    SafeLine::new(&format!("{} {}", request.method(), request.uri().path()))
+    shortened(&format!("{} {}", request.method(), request.uri().path()))
 }
 
 async fn receive(sidecar: &Arc<Sidecar>, link: &Arc<Link>, request: Request<Incoming>) -> Received {

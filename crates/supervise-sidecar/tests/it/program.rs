@@ -198,3 +198,22 @@ async fn a_signal_answers_what_is_held_and_debug_logs_requests() {
         "{log}"
     );
 }
+
+#[tokio::test]
+async fn a_long_path_makes_a_short_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut child, address, mut stderr) = start(&dir.path().join("queue"), &[("SUPERVISE_DEBUG", "1")]);
+    let mut client = Client::connect(address).await;
+    let request = format!(
+        "POST /{} HTTP/1.1\r\nHost: supervise\r\nContent-Length: 2\r\n\r\n{{}}",
+        "\u{202e}".repeat(4000)
+    );
+    client.exchange(&request).await;
+    signal(&child, "TERM");
+    child.wait().unwrap();
+    let mut log = String::new();
+    stderr.read_to_string(&mut log).unwrap();
+    let line = log.lines().find(|line| line.contains("POST")).expect(&log);
+    // So many characters of the path, each as long as escaping makes one.
+    assert!(line.len() < 3000, "{}", line.len());
+}
