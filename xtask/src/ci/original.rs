@@ -18,6 +18,11 @@ pub(super) fn check(_: Missing) -> Result<Outcome, Failed> {
     Ok(Outcome::Passed)
 }
 
+/// Whether somebody wants the Python program to take part.
+pub(crate) fn is_named() -> bool {
+    env::var_os(VARIABLE).is_some_and(|value| !value.is_empty())
+}
+
 /// The folder with the Python program.
 pub(crate) fn folder() -> Result<PathBuf, Failed> {
     let folder = env::var_os(VARIABLE)

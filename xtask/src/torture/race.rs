@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
@@ -38,23 +38,44 @@ impl Args {
     }
 }
 
+/// One operator's run: what it printed, and how it ended.
+struct Run {
+    lines: Vec<Value>,
+    code: Option<i32>,
+    complaint: String,
+}
+
+/// Who decides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Ours,
+    Python,
+}
+
 /// Who decided what: the operator's number and the status.
 type Wins = BTreeMap<String, (usize, String)>;
 
 pub(super) fn run(args: &Args) -> Result<(), Failed> {
     let seed = args.seed.unwrap_or_else(fresh_seed);
     say(&format!("race: {} proposals, seed {seed}", args.proposals));
+    let operators = operators()?;
     let (world, ledger) = (World::new(&[SLUG.to_owned()])?, Ledger::default());
     let ids = fill(&world, &ledger, args.proposals);
     let mut random = Random::new(seed);
-    let orders: Vec<Vec<String>> = (0..OPERATORS).map(|_| random.shuffled(&ids)).collect();
-    let said = race(&world, &orders)?;
-    let wins = winners(&said, &ledger);
-    losers(&said, &wins, &ledger);
+    let orders: Vec<Vec<String>> = operators.iter().map(|_| random.shuffled(&ids)).collect();
+    let runs = race(&world, &operators, &orders)?;
+    for (number, (operator, run)) in operators.iter().zip(&runs).enumerate() {
+        if let Some(what) = fault(*operator, run, ids.len()) {
+            ledger.find(format!("operator {number} {what}"));
+        }
+    }
+    let wins = winners(&runs, &ledger);
+    losers(&runs, &wins, &ledger);
     for id in ids.iter().filter(|id| !wins.contains_key(*id)) {
         ledger.find(format!("{id} was decided by nobody"));
     }
-    entries(&world, &wins, &ledger)?;
+    entries(&world, &operators, &wins, &ledger)?;
+    answers(&world, &wins, &ledger);
     let shares: Vec<usize> = (0..OPERATORS)
         .map(|number| wins.values().filter(|(winner, _)| *winner == number).count())
         .collect();
@@ -86,47 +107,64 @@ fn fill(world: &World, ledger: &Ledger, proposals: usize) -> Vec<String> {
     ledger.book().acknowledged.keys().cloned().collect()
 }
 
-/// Starts all of them, and collects the JSON lines of each. The last is the Python program, where it is there.
-fn race(world: &World, orders: &[Vec<String>]) -> Result<Vec<Vec<Value>>, Failed> {
+/// The last is the Python program, where it is named; who names it wants it to take part.
+fn operators() -> Result<[Operator; OPERATORS], Failed> {
+    let mut operators = [Operator::Ours; OPERATORS];
+    if original::is_named() {
+        original::folder()?;
+        operators[OPERATORS - 1] = Operator::Python;
+        say("race: the last operator is the Python program");
+    } else {
+        say("race: all operators are ours, for SUPERVISE_ORIGINAL names no Python program");
+    }
+    Ok(operators)
+}
+
+/// Starts all of them, and collects what each of them prints.
+fn race(world: &World, operators: &[Operator], orders: &[Vec<String>]) -> Result<Vec<Run>, Failed> {
     let mut running = Vec::new();
-    for (number, order) in orders.iter().enumerate() {
-        let mut command = operator(world, number, order);
+    for (number, (operator, order)) in operators.iter().zip(orders).enumerate() {
+        let mut command = match operator {
+            Operator::Ours => ours(world, number, order),
+            Operator::Python => python(world)?,
+        };
         let child = command.spawn().map_err(trouble("starting an operator"))?;
         running.push((child, order));
     }
-    let mut said = Vec::new();
-    for (mut child, order) in running {
-        if let Some(mut input) = child.stdin.take() {
-            // Ours reads none of it and has its ids already.
-            let _ = input.write_all(order.join("\n").as_bytes());
-        }
-        let output = child
-            .wait_with_output()
-            .map_err(trouble("waiting for an operator"))?;
-        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-        said.push(
-            lines
-                .lines()
-                .filter_map(|line| serde_json::from_str(line).ok())
-                .collect(),
-        );
-    }
-    Ok(said)
+    // All at once: one whose output nobody reads would wait for a reader.
+    std::thread::scope(|threads| {
+        let ends: Vec<_> = running
+            .into_iter()
+            .map(|(child, order)| threads.spawn(|| run_to_end(child, order)))
+            .collect();
+        let panicked = || Failed::new("a thread that waits for an operator panicked");
+        ends.into_iter()
+            .map(|end| end.join().map_err(|_| panicked())?)
+            .collect()
+    })
 }
 
-fn operator(world: &World, number: usize, order: &[String]) -> Command {
-    if number + 1 == OPERATORS
-        && let Ok(folder) = original::folder()
-    {
-        let mut python = Command::new("python3");
-        python
-            .arg("xtask/src/torture/respond.py")
-            .arg(folder)
-            .arg(world.root().join("queue").join(SLUG))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        return python;
+fn run_to_end(mut child: Child, order: &[String]) -> Result<Run, Failed> {
+    if let Some(mut input) = child.stdin.take() {
+        // Ours has no stdin and has its ids already.
+        let _ = input.write_all(order.join("\n").as_bytes());
     }
+    let output = child
+        .wait_with_output()
+        .map_err(trouble("waiting for an operator"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let lines = said.lines().filter_map(|line| serde_json::from_str(line).ok());
+    Ok(Run {
+        lines: lines.collect(),
+        code: output.status.code(),
+        complaint: String::from_utf8_lossy(&output.stderr)
+            .chars()
+            .take(300)
+            .collect(),
+    })
+}
+
+fn ours(world: &World, number: usize, order: &[String]) -> Command {
     let verb: &[&str] = match number % 2 {
         0 => &["approve", "--json"],
         _ => &["reject", "--json", "--notes", "no"],
@@ -135,10 +173,40 @@ fn operator(world: &World, number: usize, order: &[String]) -> Command {
     world.program(&[verb, &ids].concat())
 }
 
-fn winners(said: &[Vec<Value>], ledger: &Ledger) -> Wins {
+fn python(world: &World) -> Result<Command, Failed> {
+    let mut python = Command::new("python3");
+    python
+        .arg("xtask/src/torture/respond.py")
+        .arg(original::folder()?)
+        .arg(world.root().join("queue").join(SLUG))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Ok(python)
+}
+
+/// What keeps a run from counting as an operator's that tried every proposal.
+fn fault(operator: Operator, run: &Run, proposals: usize) -> Option<String> {
+    let Run {
+        lines,
+        code,
+        complaint,
+    } = run;
+    let (good, tried) = match operator {
+        Operator::Ours => (matches!(code, Some(0 | 4)), lines.len() as u64),
+        Operator::Python => {
+            let tried = lines.iter().find_map(|line| line["tried"].as_u64());
+            (*code == Some(0), tried.unwrap_or_default())
+        }
+    };
+    let whole = good && tried == proposals as u64;
+    (!whole).then(|| format!("ended with {code:?} and tried {tried} of {proposals} proposals: {complaint}"))
+}
+
+fn winners(runs: &[Run], ledger: &Ledger) -> Wins {
     let mut wins = Wins::new();
-    for (number, lines) in said.iter().enumerate() {
-        for line in lines.iter().filter(|line| line["status"].is_string()) {
+    for (number, run) in runs.iter().enumerate() {
+        for line in run.lines.iter().filter(|line| line["status"].is_string()) {
             let (id, status) = (field(line, "id"), field(line, "status"));
             if let Some((other, _)) = wins.insert(id.to_owned(), (number, status.to_owned())) {
                 ledger.find(format!("{id} was won by operators {other} and {number}"));
@@ -149,8 +217,9 @@ fn winners(said: &[Vec<Value>], ledger: &Ledger) -> Wins {
 }
 
 /// Whoever lost was told who won. The Python program only learns that it lost.
-fn losers(said: &[Vec<Value>], wins: &Wins, ledger: &Ledger) {
-    for line in said.iter().flatten().filter(|line| line["error"].is_string()) {
+fn losers(runs: &[Run], wins: &Wins, ledger: &Ledger) {
+    let lines = runs.iter().flat_map(|run| &run.lines);
+    for line in lines.filter(|line| line["error"].is_string()) {
         let (id, error) = (field(line, "id"), field(line, "error"));
         let won = wins.get(id).map_or("", |(_, status)| status);
         if line["exit_code"] != 4 || !error.ends_with(&format!("already {won}")) {
@@ -160,7 +229,7 @@ fn losers(said: &[Vec<Value>], wins: &Wins, ledger: &Ledger) {
 }
 
 /// Each decision of ours has one entry, and there is no other.
-fn entries(world: &World, wins: &Wins, ledger: &Ledger) -> Result<(), Failed> {
+fn entries(world: &World, operators: &[Operator], wins: &Wins, ledger: &Ledger) -> Result<(), Failed> {
     world.said(&["audit", "verify"])?;
     let mut entries = BTreeMap::new();
     for line in world.said(&["audit", "export"])?.lines() {
@@ -171,9 +240,8 @@ fn entries(world: &World, wins: &Wins, ledger: &Ledger) -> Result<(), Failed> {
             ledger.find(format!("{id} has two audit entries"));
         }
     }
-    let python = original::folder().is_ok().then_some(OPERATORS - 1);
     for (id, (number, status)) in wins {
-        let expected = (Some(*number) != python).then_some(status);
+        let expected = (operators[*number] == Operator::Ours).then_some(status);
         if entries.get(id) != expected {
             ledger.find(format!(
                 "{id} was {status} by operator {number}, its entry says {:?}",
@@ -182,4 +250,58 @@ fn entries(world: &World, wins: &Wins, ledger: &Ledger) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// Every agent that asks is told the winner's word.
+fn answers(world: &World, wins: &Wins, ledger: &Ledger) {
+    let next = AtomicUsize::new(0);
+    let wins: Vec<_> = wins.iter().collect();
+    std::thread::scope(|threads| {
+        for _ in 0..AGENTS {
+            threads.spawn(|| {
+                while let Some((id, (_, status))) = wins.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let told = world.bottles[0].call("check-proposal", &json!({"proposal_id": id}));
+                    let told = told.map_or_else(String::new, |told| told.status);
+                    if told != *status {
+                        ledger.find(format!("{id} is {status}, and an agent is told '{told}'"));
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(code: i32, lines: &[Value]) -> Run {
+        Run {
+            lines: lines.to_vec(),
+            code: Some(code),
+            complaint: "why".to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_operator_that_did_not_try_everything_is_found() {
+        let line = json!({"id": "x", "status": "approved"});
+        let two = [line.clone(), line.clone()];
+        for code in [0, 4] {
+            assert_eq!(fault(Operator::Ours, &run(code, &two), 2), None);
+        }
+        for broken in [run(2, &two), run(0, &two[..1]), run(0, &[]), run(101, &[])] {
+            let said = fault(Operator::Ours, &broken, 2);
+            assert!(said.is_some_and(|said| said.ends_with("why")));
+        }
+    }
+
+    #[test]
+    fn python_says_how_many_it_tried() {
+        let lines = [json!({"id": "x", "status": "approved"}), json!({"tried": 2})];
+        assert_eq!(fault(Operator::Python, &run(0, &lines), 2), None);
+        assert!(fault(Operator::Python, &run(0, &lines[..1]), 2).is_some());
+        assert!(fault(Operator::Python, &run(1, &lines), 2).is_some());
+        assert!(fault(Operator::Python, &run(0, &lines), 3).is_some());
+    }
 }

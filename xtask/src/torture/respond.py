@@ -8,8 +8,10 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import supervise
 
+tried = 0
 for line in sys.stdin:
     proposal = line.strip()
+    tried += 1
     try:
         response = supervise.Response(proposal, "approved", "", None)
         supervise.write_response(Path(sys.argv[2]), response)
@@ -17,3 +19,4 @@ for line in sys.stdin:
     except sqlite3.IntegrityError:
         # Another operator was first, and the file said so.
         pass
+print(json.dumps({"tried": tried}))
