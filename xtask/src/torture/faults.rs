@@ -4,6 +4,7 @@
 //! everything works again by itself, and what was acknowledged meanwhile is there.
 
 mod afterwards;
+mod expected;
 mod files;
 mod machine;
 mod meanwhile;
@@ -15,6 +16,7 @@ use std::process::Command;
 use clap::builder::PossibleValuesParser;
 use rustix::process::geteuid;
 
+use self::expected::Expected;
 use self::scene::Scene;
 use super::ledger::Ledger;
 use super::random::{Random, fresh_seed};
@@ -28,48 +30,109 @@ type Lift = Box<dyn FnOnce(&Scene) -> Result<(), Failed>>;
 struct Fault {
     name: &'static str,
     inflict: fn(&Scene, &mut Random) -> Result<Lift, Failed>,
+    expected: Expected,
     leaves: Leaves,
 }
 
-/// What becomes of proposals that were acknowledged while the fault lasted.
+/// What becomes of proposals that were acknowledged before, or while the fault lasted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leaves {
     /// They are there.
     All,
     /// Lifting it puts an older file in the place of the one that has them.
     OlderFile,
+    /// They are gone, and none may have been acknowledged meanwhile.
+    Nothing,
 }
 
 const FAULTS: &[Fault] = &[
-    fault("disk-full", volume::fill, Leaves::All),
-    fault("read-only", volume::read_only, Leaves::All),
-    fault("write-error", machine::write_error, Leaves::All),
-    fault("sync-error", machine::sync_error, Leaves::All),
-    fault("read-error", machine::read_error, Leaves::All),
-    fault("no-descriptors", machine::no_descriptors, Leaves::All),
-    fault("no-inotify", machine::no_inotify, Leaves::All),
-    fault("directory-moved", files::directory_moved, Leaves::All),
-    fault("replaced", files::replaced, Leaves::OlderFile),
-    fault("truncated", files::truncated, Leaves::OlderFile),
-    fault("corrupted", files::corrupted, Leaves::OlderFile),
-    fault("foreign-shape", files::foreign_shape, Leaves::OlderFile),
-    fault("view", files::view, Leaves::OlderFile),
-    fault("symlink", files::symlink, Leaves::All),
-    fault("hard-link", files::hard_link, Leaves::All),
-    fault("fifo", files::fifo, Leaves::All),
-    fault("planted-journal", files::planted_journal, Leaves::All),
-    fault("host-truncated", files::host_truncated, Leaves::OlderFile),
-    fault("host-corrupted", files::host_corrupted, Leaves::OlderFile),
+    fault("disk-full", volume::fill, expected::FULL, Leaves::All),
+    fault("read-only", volume::read_only, expected::READ_ONLY, Leaves::All),
+    fault(
+        "write-error",
+        machine::write_error,
+        expected::NOT_WRITTEN,
+        Leaves::All,
+    ),
+    fault(
+        "sync-error",
+        machine::sync_error,
+        expected::NOT_WRITTEN,
+        Leaves::All,
+    ),
+    fault("read-error", machine::read_error, expected::NOT_READ, Leaves::All),
+    fault(
+        "no-descriptors",
+        machine::no_descriptors,
+        expected::NO_DESCRIPTORS,
+        Leaves::All,
+    ),
+    fault("no-inotify", machine::no_inotify, expected::WORKS, Leaves::All),
+    fault(
+        "directory-moved",
+        files::directory_moved,
+        expected::MISSING,
+        Leaves::All,
+    ),
+    fault(
+        "directory-removed",
+        files::directory_removed,
+        expected::MISSING,
+        Leaves::Nothing,
+    ),
+    fault("replaced", files::replaced, expected::REPLACED, Leaves::OlderFile),
+    fault(
+        "truncated",
+        files::truncated,
+        expected::DAMAGED,
+        Leaves::OlderFile,
+    ),
+    fault(
+        "corrupted",
+        files::corrupted,
+        expected::DAMAGED,
+        Leaves::OlderFile,
+    ),
+    fault(
+        "foreign-shape",
+        files::foreign_shape,
+        expected::REFUSED,
+        Leaves::OlderFile,
+    ),
+    fault("view", files::view, expected::REFUSED, Leaves::OlderFile),
+    fault("symlink", files::symlink, expected::REFUSED, Leaves::All),
+    fault("hard-link", files::hard_link, expected::REFUSED, Leaves::All),
+    fault("fifo", files::fifo, expected::REFUSED, Leaves::All),
+    fault(
+        "planted-journal",
+        files::planted_journal,
+        expected::REFUSED,
+        Leaves::All,
+    ),
+    fault(
+        "host-truncated",
+        files::host_truncated,
+        expected::HOST_DAMAGED,
+        Leaves::OlderFile,
+    ),
+    fault(
+        "host-corrupted",
+        files::host_corrupted,
+        expected::HOST_DAMAGED,
+        Leaves::OlderFile,
+    ),
 ];
 
 const fn fault(
     name: &'static str,
     inflict: fn(&Scene, &mut Random) -> Result<Lift, Failed>,
+    expected: Expected,
     leaves: Leaves,
 ) -> Fault {
     Fault {
         name,
         inflict,
+        expected,
         leaves,
     }
 }
@@ -132,6 +195,9 @@ fn try_one(fault: &Fault, ledger: &Ledger, seed: u64) -> Result<(), Failed> {
     let lift = (fault.inflict)(&scene, &mut Random::new(seed))?;
     let seen = meanwhile::look(&scene);
     lift(&scene)?;
-    say(&format!("faults: {:<16} {}", fault.name, seen.summary()));
+    say(&format!("faults: {:<17} {}", fault.name, seen.summary()));
+    seen.unlike(&fault.expected)
+        .iter()
+        .for_each(|what| scene.find(what));
     afterwards::check(&scene, &seen, fault.leaves)
 }

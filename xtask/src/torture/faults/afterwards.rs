@@ -26,8 +26,14 @@ pub(super) fn check(scene: &Scene, seen: &Seen, leaves: Leaves) -> Result<(), Fa
             }
         }
     }
+    if leaves == Leaves::Nothing && !seen.acknowledged.is_empty() {
+        scene.find("a proposal was acknowledged while there was nothing to keep it in");
+    }
+    if leaves == Leaves::Nothing && listed.contains(&scene.pending.id) {
+        scene.find("what was removed is listed");
+    }
     // An older file knows nothing of a decision that was made since.
-    if leaves == Leaves::All || !seen.was_approved() {
+    if leaves == Leaves::All || (leaves == Leaves::OlderFile && !seen.was_approved()) {
         decided_once(scene, seen, &listed)?;
     }
     for database in ["bot-bottle.db".to_owned(), format!("queue/{SLUG}/supervise.db")] {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::scene::{Scene, bytes};
+use super::scene::{SLUG, Scene, bytes};
 use super::{Failed, Lift, Random};
 use crate::torture::world::trouble;
 
@@ -50,6 +50,15 @@ fn move_away(scene: &Scene, what: &Path) -> Result<Lift, Failed> {
 
 pub(super) fn directory_moved(scene: &Scene, _: &mut Random) -> Result<Lift, Failed> {
     move_away(scene, &scene.queue())
+}
+
+/// With everything in it. Preparing the bottle again is all it takes to go on.
+pub(super) fn directory_removed(scene: &Scene, _: &mut Random) -> Result<Lift, Failed> {
+    fs::remove_dir_all(scene.queue()).map_err(trouble("removing the queue"))?;
+    Ok(Box::new(|scene| {
+        scene.world.said(&["prepare", SLUG])?;
+        Ok(())
+    }))
 }
 
 /// By one that another program makes, with the given tables.

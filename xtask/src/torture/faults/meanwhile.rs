@@ -4,6 +4,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
+use super::expected::Expected;
 use super::scene::Scene;
 
 /// Those of the contract; anything else is a crash.
@@ -16,6 +17,8 @@ pub(super) struct Seen {
     health: u16,
     list: Option<i32>,
     answer: String,
+    /// What `list` and `approve` said.
+    complaints: String,
 }
 
 impl Seen {
@@ -28,6 +31,28 @@ impl Seen {
             code(self.approved),
             self.answer
         )
+    }
+
+    /// What is other than promised.
+    pub(super) fn unlike(&self, expected: &Expected) -> Vec<String> {
+        let mut found = Vec::new();
+        if !expected.health.contains(&self.health) {
+            found.push(format!("health is {}, not of {:?}", self.health, expected.health));
+        }
+        for (verb, code, codes) in [
+            ("list", self.list, expected.list),
+            ("approve", self.approved, expected.approve),
+        ] {
+            if !code.is_some_and(|code| codes.contains(&code)) {
+                found.push(format!("{verb} ends with {code:?}, not with one of {codes:?}"));
+            }
+        }
+        let failed = self.list != Some(0) || self.approved != Some(0);
+        let named = expected.words.iter().any(|word| self.complaints.contains(word));
+        if failed && !named {
+            found.push(format!("none of {:?} is in: {}", expected.words, self.complaints));
+        }
+        found
     }
 
     /// Whether the operator's program said that the pending proposal is approved.
@@ -43,14 +68,18 @@ pub(super) fn look(scene: &Scene) -> Seen {
         health: 0,
         list: None,
         answer: String::new(),
+        complaints: String::new(),
     };
     ask(scene, &mut seen);
     seen.health = health(scene);
-    seen.list = operate(scene, &["list", "--json"]);
+    let listing;
+    (seen.list, listing) = operate(scene, &["list"]);
     operate(scene, &["doctor"]);
     operate(scene, &["audit", "verify"]);
     operate(scene, &["routes", "show", super::scene::SLUG]);
-    seen.approved = operate(scene, &["approve", "--json", &scene.pending.id]);
+    let (code, refusal) = operate(scene, &["approve", "--json", &scene.pending.id]);
+    seen.approved = code;
+    seen.complaints = format!("{listing} {refusal}");
     ask(scene, &mut seen);
     if scene.log().contains("panicked") {
         scene.find("the sidecar panicked");
@@ -90,13 +119,13 @@ fn said(answer: &Value, text: &str) -> String {
     }
 }
 
-/// A verb's exit code; whatever it says must be a sentence, and no panic.
-fn operate(scene: &Scene, verb: &[&str]) -> Option<i32> {
+/// A verb's exit code and what it says; whatever it says must be a sentence, and no panic.
+fn operate(scene: &Scene, verb: &[&str]) -> (Option<i32>, String) {
     let output = match scene.operate(verb) {
         Ok(output) => output,
         Err(failed) => {
             scene.find(failed.reason());
-            return None;
+            return (None, String::new());
         }
     };
     let (code, said) = (output.status.code(), text(&output));
@@ -117,7 +146,9 @@ fn operate(scene: &Scene, verb: &[&str]) -> Option<i32> {
             output.status
         ));
     }
-    code
+    // With --json a refusal is data.
+    let data = String::from_utf8_lossy(&output.stdout).replace('\n', " / ");
+    (code, format!("{said} {data}"))
 }
 
 fn text(output: &Output) -> String {
