@@ -82,16 +82,17 @@ fn play(world: &World, ledger: &Ledger, cycles: u32, mut random: Random) -> Resu
             if cycle % 100 == 0 {
                 say(&format!("kill: cycle {cycle}"));
             }
-            kill_some(world, random.below(3))
+            kill_some(world, &mut random)
         });
         stop.store(true, Ordering::Relaxed);
         killed
     })
 }
 
-fn kill_some(world: &World, which: usize) -> Result<(), Failed> {
+fn kill_some(world: &World, random: &mut Random) -> Result<(), Failed> {
+    let which = random.below(3);
     if which != 0 {
-        kill_operator(world);
+        kill_operators(world, random);
     }
     if which != 1 {
         world.bottles[0].kill_sidecar();
@@ -100,10 +101,16 @@ fn kill_some(world: &World, which: usize) -> Result<(), Failed> {
     Ok(())
 }
 
-fn kill_operator(world: &World) {
-    let running = lock(&world.operator);
-    if let Some(pid) = running.and_then(|id| Pid::from_raw(id.cast_signed())) {
-        // It may just have ended by itself.
-        let _ = kill_process(pid, Signal::KILL);
+/// One of those that run, or all.
+fn kill_operators(world: &World, random: &mut Random) {
+    let running = lock(&world.operators);
+    let all: Vec<u32> = running.iter().copied().collect();
+    let one = random.one_of(&all).copied();
+    let only = one.filter(|_| random.below(2) == 0);
+    for id in all.into_iter().filter(|id| only.is_none_or(|only| only == *id)) {
+        if let Some(pid) = Pid::from_raw(id.cast_signed()) {
+            // It may just have ended by itself.
+            let _ = kill_process(pid, Signal::KILL);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A root on the disk with its bottles, and the operator's program on it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -31,8 +32,8 @@ pub(super) struct World {
     /// Their sidecars run; ended before the folder goes.
     pub(super) bottles: Vec<Bottle>,
     programs: PathBuf,
-    /// The operator's program that runs now, for whoever kills it.
-    pub(super) operator: Mutex<Option<u32>>,
+    /// The operators' programs that run now, for whoever kills them.
+    pub(super) operators: Mutex<BTreeSet<u32>>,
     dir: TempDir,
 }
 
@@ -56,7 +57,7 @@ impl World {
         let mut world = World {
             queue,
             bottles: Vec::new(),
-            operator: Mutex::new(None),
+            operators: Mutex::default(),
             programs,
             dir,
         };
@@ -128,9 +129,10 @@ impl World {
             .program(arguments)
             .spawn()
             .map_err(trouble("starting supervise"))?;
-        *lock(&self.operator) = Some(child.id());
+        let id = child.id();
+        lock(&self.operators).insert(id);
         let output = child.wait_with_output().map_err(trouble("waiting for supervise"));
-        *lock(&self.operator) = None;
+        lock(&self.operators).remove(&id);
         output
     }
 
