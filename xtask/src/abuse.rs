@@ -1,5 +1,6 @@
 //! `cargo xtask abuse`: clients that want to bring the sidecar down, and what it costs everybody else.
 
+mod double;
 mod exchange;
 mod flood;
 mod ground;

@@ -1,8 +1,14 @@
 //! What an answer to a malformed request may look like.
 
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::double::has_double;
 
 const STATUSES: [u16; 11] = [200, 202, 400, 403, 404, 405, 408, 411, 413, 414, 431];
+/// Longer ids are refused, and not repeated.
+const MAX_ID_BYTES: usize = 256;
 const CODES: [i64; 7] = [-32700, -32600, -32601, -32602, -32603, -32020, -32022];
 
 /// Judges everything that came back for the bytes of `request`.
@@ -79,18 +85,31 @@ impl<'a> Response<'a> {
         if json["jsonrpc"] != "2.0" || !known || !self.body.ends_with(b"\n") {
             return Err(format!("no JSON-RPC: {json}"));
         }
+        if json.get("result").is_some() && sent_body(request).and_then(has_double) == Some(true) {
+            return Err(format!("a key that stands there twice was served: {json}"));
+        }
         if code == Some(-32603) {
             return Err("an internal error".to_owned());
         }
         self.judge_id(request)
     }
 
-    /// Byte for byte as it came, or null.
+    /// Byte for byte as it came; null only where no id could be read.
     fn judge_id(&self, request: &[u8]) -> Result<(), String> {
         let rest = self.body.strip_prefix(b"{\"jsonrpc\":\"2.0\",\"id\":".as_slice());
         let rest = rest.ok_or("no id in its place")?;
         let ends = [&b",\"result\":"[..], b",\"error\":"].map(|mark| find(rest, mark).unwrap_or(rest.len()));
         let id = &rest[..ends[0].min(ends[1])];
+        if let Some(sent) = sent_body(request).and_then(sent_id) {
+            return if id == sent.as_bytes() {
+                Ok(())
+            } else {
+                Err(format!(
+                    "{sent} was asked, {} answered",
+                    String::from_utf8_lossy(id)
+                ))
+            };
+        }
         // An id that was sent in chunks is found in none of them.
         let in_chunks = find(&request.to_ascii_lowercase(), b"chunked").is_some();
         if id == b"null" || in_chunks || find(request, id).is_some() {
@@ -98,6 +117,41 @@ impl<'a> Response<'a> {
         }
         Err(format!("another id: {}", String::from_utf8_lossy(id)))
     }
+}
+
+/// The members that a request must have to be answered under its id.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    jsonrpc: String,
+    #[serde(rename = "method")]
+    _method: String,
+    #[serde(borrow)]
+    id: &'a RawValue,
+    #[serde(borrow, default, rename = "params")]
+    _params: Option<&'a RawValue>,
+}
+
+/// The body of a request that is nothing but one whole message.
+fn sent_body(request: &[u8]) -> Option<&[u8]> {
+    let at = find(request, b"\r\n\r\n")?;
+    let (head, body) = (std::str::from_utf8(&request[..at]).ok()?, &request[at + 4..]);
+    let head = head.to_ascii_lowercase();
+    let mut lengths = head
+        .split("\r\n")
+        .filter_map(|line| line.strip_prefix("content-length:"));
+    let length: usize = lengths.next()?.trim().parse().ok()?;
+    let alone = lengths.next().is_none() && !head.contains("transfer-encoding");
+    (length == body.len() && alone).then_some(body)
+}
+
+/// Its id, if it is a valid one.
+fn sent_id(body: &[u8]) -> Option<String> {
+    // All of it must be JSON that everybody can read, not only its outermost object.
+    serde_json::from_slice::<Value>(body).ok()?;
+    let envelope: Envelope<'_> = serde_json::from_slice(body).ok()?;
+    let id = envelope.id.get();
+    let valid = matches!(serde_json::from_str(id), Ok(Value::String(_) | Value::Number(_)));
+    (envelope.jsonrpc == "2.0" && valid && id.len() <= MAX_ID_BYTES).then(|| id.to_owned())
 }
 
 fn find(bytes: &[u8], mark: &[u8]) -> Option<usize> {
@@ -116,6 +170,48 @@ mod tests {
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
         )
         .into()
+    }
+
+    #[test]
+    fn a_whole_message_is_answered_under_its_id() {
+        let request = |body: &str| {
+            let length = body.len();
+            format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+        };
+        let refused = |id: &str| {
+            let error = r#"{"code":-32601,"message":"m"}"#;
+            answer(
+                "200 OK",
+                &format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{error}}}\n"),
+            )
+        };
+        let whole = request(r#"{"jsonrpc":"2.0","id":"a","method":"m","params":{"id":7,"x":null}}"#);
+        assert_eq!(judge(&whole, &refused("\"a\"")), Ok(()));
+        for other in ["null", "7", "\"b\""] {
+            assert!(judge(&whole, &refused(other)).is_err(), "{other}");
+        }
+        // Whose id can't be read is told so under none.
+        for body in [
+            r#"{"jsonrpc":"2.0","id":["a"],"method":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":"a","id":"a","method":"m"}"#,
+            r#"{"jsonrpc":"1.0","id":"a","method":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":"a","method":1}"#,
+        ] {
+            assert_eq!(judge(&request(body), &refused("null")), Ok(()), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_key_twice_must_be_refused() {
+        let body = r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":{"b":1,"b":2}}}"#;
+        let length = body.len();
+        let request = format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}");
+        let said = |member: &str| {
+            let body = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,{member}}}\n");
+            judge(request.as_bytes(), &answer("200 OK", &body))
+        };
+        assert!(said("\"result\":{}").is_err());
+        assert_eq!(said(r#""error":{"code":-32602,"message":""}"#), Ok(()));
     }
 
     #[test]
