@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -62,7 +62,7 @@ impl Backlog {
             };
             self.timer.as_mut().reset(next);
             // Polled, so that the timer knows whom to wake.
-            if let Poll::Pending = self.timer.as_mut().poll(cx) {
+            if self.timer.as_mut().poll(cx).is_pending() {
                 return patience;
             }
         }
