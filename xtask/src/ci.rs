@@ -3,14 +3,17 @@
 mod arrows;
 mod conformance;
 mod dependencies;
+mod deploy;
 mod fuzz;
 mod ignored;
 mod long;
+mod miri;
 mod mitmproxy;
 pub(crate) mod original;
 mod packages;
 mod postgres;
 mod python_mcp;
+mod sanitizers;
 mod shells;
 mod steps;
 mod tampering;

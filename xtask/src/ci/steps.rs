@@ -1,8 +1,8 @@
 //! The list of steps. A new one is a line here.
 
 use super::{
-    Missing, Outcome, Step, arrows, conformance, dependencies, fuzz, ignored, long, mitmproxy, original,
-    postgres, python_mcp, shells, tampering, tmux, torture, typescript_mcp,
+    Missing, Outcome, Step, arrows, conformance, dependencies, deploy, fuzz, ignored, long, miri, mitmproxy,
+    original, postgres, python_mcp, sanitizers, shells, tampering, tmux, torture, typescript_mcp,
 };
 use crate::command::{self, Failed, cargo, say};
 use crate::{abuse, integration, test};
@@ -88,6 +88,18 @@ pub(super) const WITH_PACKAGES: &[Step] = &[
     Step {
         name: "fuzz",
         run: fuzz::check,
+    },
+    Step {
+        name: "miri",
+        run: miri::check,
+    },
+    Step {
+        name: "sanitizers",
+        run: sanitizers::check,
+    },
+    Step {
+        name: "deploy",
+        run: deploy::check,
     },
     Step {
         name: "torture",

@@ -1,0 +1,26 @@
+//! Core's unit tests under Miri, which knows undefined behaviour when it comes to it.
+
+use super::{Missing, Outcome};
+use crate::command::{self, Failed, cargo};
+
+pub(super) fn check(_: Missing) -> Result<Outcome, Failed> {
+    // Even where all steps are wanted: a machine's nightly compiler is nobody's to install.
+    if !command::succeeds(cargo("+nightly").args(["miri", "--version"])) {
+        return Ok(Outcome::Skipped("no nightly compiler with Miri"));
+    }
+    let mut test = cargo("+nightly");
+    test.args([
+        "miri",
+        "test",
+        "--locked",
+        "--quiet",
+        "--package",
+        "supervise-core",
+        "--lib",
+    ])
+    .args(["--target-dir", "target/miri"])
+    // Proptest looks for the folder it keeps its cases in, which Miri's machine doesn't have.
+    .env("MIRIFLAGS", "-Zmiri-disable-isolation");
+    command::run(&mut test)?;
+    Ok(Outcome::Passed)
+}
