@@ -6,6 +6,7 @@
 pub(crate) mod archive;
 pub(crate) mod binary;
 pub(crate) mod engine;
+mod libc;
 mod origin;
 mod sbom;
 mod tar;
@@ -48,7 +49,8 @@ struct Product {
     archive: Archive,
     sbom: String,
     binary_digest: String,
-    binary_bytes: usize,
+    binary: Vec<u8>,
+    triple: String,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failed> {
@@ -105,7 +107,8 @@ fn produce(target: &Target, folder: &Path, tag: &str) -> Result<Product, Failed>
         archive,
         sbom: sbom::of(SIDECAR, target)?,
         binary_digest: tar::sha256(&binary.bytes),
-        binary_bytes: binary.bytes.len(),
+        binary: binary.bytes,
+        triple: target.triple().to_owned(),
     })
 }
 
@@ -160,7 +163,8 @@ fn compare(one: &Product, other: &Product) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Writes the image and its bill of materials to `target/image`, which is where a release takes them from.
+/// Writes the image, its bill of materials, the program in it and the name of its target to `target/image`, which is
+/// where a release takes them from.
 fn keep(product: &Product) -> Result<PathBuf, Failed> {
     let folder = target_folder()?.join("image");
     let archive = folder.join(format!("{SIDECAR}.tar"));
@@ -168,6 +172,8 @@ fn keep(product: &Product) -> Result<PathBuf, Failed> {
     fs::create_dir_all(&folder).map_err(wrong)?;
     fs::write(&archive, &product.archive.bytes).map_err(wrong)?;
     fs::write(folder.join(format!("{SIDECAR}.cdx.json")), &product.sbom).map_err(wrong)?;
+    fs::write(folder.join(SIDECAR), &product.binary).map_err(wrong)?;
+    fs::write(folder.join("target"), format!("{}\n", product.triple)).map_err(wrong)?;
     Ok(archive)
 }
 
@@ -175,7 +181,7 @@ fn report(product: &Product, path: &Path) {
     let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
     say(&format!(
         "binary   {:.2} MiB, sha256:{}",
-        mib(product.binary_bytes),
+        mib(product.binary.len()),
         product.binary_digest
     ));
     say(&format!(

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::binary::Target;
+use super::libc;
 use crate::command::{self, Failed, cargo};
 
 /// The bill of materials of a package's normal dependencies, for one target; JSON with a final newline.
@@ -16,7 +17,8 @@ pub(super) fn of(package: &str, target: &Target) -> Result<String, Failed> {
     let metadata = metadata(target)?;
     let lock =
         fs::read_to_string("Cargo.lock").map_err(|error| Failed::new(format!("Cargo.lock: {error}")))?;
-    let bill = bill(package, &tree, &metadata, &checksums(&lock))?;
+    let libc = libc::linked_into(target)?;
+    let bill = bill(package, &tree, &metadata, &checksums(&lock), &libc)?;
     serde_json::to_string_pretty(&bill)
         .map(|text| text + "\n")
         .map_err(|error| Failed::new(format!("writing the SBOM: {error}")))
@@ -79,6 +81,7 @@ fn bill(
     tree: &BTreeSet<Id>,
     metadata: &Value,
     checksums: &BTreeMap<Id, String>,
+    libc: &Id,
 ) -> Result<Value, Failed> {
     let packages = array(&metadata["packages"]);
     let described: Vec<_> = packages
@@ -106,6 +109,10 @@ fn bill(
             components.insert(inner_id, inner);
         }
     }
+    // The program's own: a crate that is linked elsewhere needs another, or none.
+    edges.entry(subject_id.clone()).or_default().insert(libc.clone());
+    edges.entry(libc.clone()).or_default();
+    components.insert(libc.clone(), c_library(libc, license_of(libc)));
     Ok(json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -152,22 +159,39 @@ fn sqlite(described: &Value) -> Result<Option<(Id, Value)>, Failed> {
         .map(|rest| rest.trim().trim_matches('"').to_owned())
         .ok_or_else(|| Failed::new(format!("{} has no version", header.display())))?;
     let id = (SQLITE.to_owned(), version);
-    let component = json!({
-        "type": "library",
-        "bom-ref": reference(&id),
-        "name": id.0,
-        "version": id.1,
-        "purl": reference(&id),
-        "licenses": [{"license": {"name": "Public Domain"}}],
-    });
+    let component = c_library(&id, json!({"name": "Public Domain"}));
     Ok(Some((id, component)))
 }
 
+fn c_library(id: &Id, license: Value) -> Value {
+    json!({
+        "type": "library",
+        "bom-ref": reference(id),
+        "name": id.0,
+        "version": id.1,
+        "purl": reference(id),
+        "licenses": [{"license": license}],
+    })
+}
+
+fn license_of((name, _): &Id) -> Value {
+    match name.as_str() {
+        "musl" => json!({"id": "MIT"}),
+        _ => json!({"id": "LGPL-2.1-or-later"}),
+    }
+}
+
 const SQLITE: &str = "sqlite";
+/// What is no crate.
+const C_LIBRARIES: [&str; 3] = [SQLITE, "musl", "glibc"];
 
 /// A package URL, which also serves as the reference inside the bill.
 fn reference((name, version): &Id) -> String {
-    let kind = if name == SQLITE { "generic" } else { "cargo" };
+    let kind = if C_LIBRARIES.contains(&name.as_str()) {
+        "generic"
+    } else {
+        "cargo"
+    };
     format!("pkg:{kind}/{name}@{version}")
 }
 
@@ -231,17 +255,24 @@ mod tests {
             ]},
         });
         let tree = ["program", "library"].map(|name| (name.to_owned(), "1.0.0".to_owned()));
-        let bill = bill("program", &tree.into(), &metadata, &BTreeMap::new()).unwrap();
-        assert_eq!(array(&bill["components"]).count(), 1);
+        let libc = ("glibc".to_owned(), "2.36".to_owned());
+        let bill = bill("program", &tree.into(), &metadata, &BTreeMap::new(), &libc).unwrap();
+        let names: Vec<_> = array(&bill["components"]).map(|one| &one["name"]).collect();
+        assert_eq!(names, ["glibc", "library"]);
         assert_eq!(
-            bill["components"][0]["licenses"][0]["expression"],
+            bill["components"][0]["licenses"][0]["license"]["id"],
+            "LGPL-2.1-or-later"
+        );
+        assert_eq!(
+            bill["components"][1]["licenses"][0]["expression"],
             "MIT OR Apache-2.0"
         );
         assert_eq!(
             bill["dependencies"],
             json!([
+                {"ref": "pkg:generic/glibc@2.36", "dependsOn": []},
                 {"ref": "pkg:cargo/library@1.0.0", "dependsOn": []},
-                {"ref": "pkg:cargo/program@1.0.0", "dependsOn": ["pkg:cargo/library@1.0.0"]},
+                {"ref": "pkg:cargo/program@1.0.0", "dependsOn": ["pkg:generic/glibc@2.36", "pkg:cargo/library@1.0.0"]},
             ])
         );
     }
