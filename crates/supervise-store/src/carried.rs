@@ -164,6 +164,13 @@ impl Connection {
         }
     }
 
+    /// Nobody waits for a while.
+    pub(crate) async fn rest(&mut self) {
+        if let Some(line) = &mut self.line {
+            line.rest().await;
+        }
+    }
+
     pub(crate) fn poll_every(&self) -> Duration {
         self.line.as_ref().map_or(POLL, Line::poll_every)
     }

@@ -143,6 +143,15 @@ impl Line {
         }
     }
 
+    /// Nobody waits for a while: no hints are wanted until they are asked for again.
+    pub(crate) async fn rest(&mut self) {
+        match self {
+            #[cfg(feature = "postgres")]
+            Line::BottleFleet(fleet) => fleet.rest().await,
+            _ => {}
+        }
+    }
+
     /// How often to look while anything is held, whatever hints come.
     pub(crate) fn poll_every(&self) -> Duration {
         match self {

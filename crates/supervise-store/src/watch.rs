@@ -120,6 +120,7 @@ impl Watch {
     /// Waits for a reason to look; for ever while nothing is held.
     pub(crate) async fn wake(&mut self, connection: &mut Connection) -> Wake {
         if self.holds.is_empty() {
+            connection.rest().await;
             return std::future::pending().await;
         }
         let now = Instant::now();
