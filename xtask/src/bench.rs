@@ -21,7 +21,7 @@ use clap::builder::PossibleValuesParser;
 
 use crate::command::{self, Failed, cargo, say};
 use report::Measured;
-use scenarios::{Scenario, Size};
+use scenarios::{Queue, Scenario, Size};
 use subject::Subject;
 
 #[derive(clap::Args)]
@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Runs this scenario alone; may be given several times
     #[arg(long, value_name = "SCENARIO", value_parser = PossibleValuesParser::new(scenarios::names()))]
     only: Vec<String>,
+    /// Runs the scenarios on this kind of queue
+    #[arg(long, value_enum)]
+    queue: Option<Queue>,
     /// Where the figures go
     #[arg(long, value_name = "FILE", default_value = "target/bench.json")]
     json: PathBuf,
@@ -47,6 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failed> {
     let chosen: Vec<&Scenario> = scenarios::ALL
         .iter()
         .filter(|scenario| args.only.is_empty() || args.only.iter().any(|name| name == scenario.name))
+        .filter(|scenario| args.queue.is_none_or(|queue| scenario.is_on(queue)))
         .collect();
     let mut measured = Vec::new();
     for (at, scenario) in chosen.iter().enumerate() {

@@ -4,6 +4,7 @@
 mod agent;
 mod check;
 mod container;
+mod files;
 mod inside;
 mod isolation;
 mod load;
@@ -40,6 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failed> {
 
     timed("story", || story::play(&site))?;
     timed("isolation", || isolation::check(&site))?;
+    timed("files", || files::check(&site))?;
     timed("load", || load::check(&site))
 }
 

@@ -5,6 +5,7 @@
 
 mod agents;
 mod bottle;
+mod carry;
 mod clocks;
 mod faults;
 mod kill;
@@ -38,6 +39,8 @@ impl Args {
 enum Test {
     /// SIGKILLs sidecar and operator's program at random while agents ask and operators decide
     Kill(kill::Args),
+    /// SIGKILLs either side of a queue of files while both ask and decide without a pause
+    Carry(carry::Args),
     /// Lets eight operators decide the same proposals at once, one of them the Python program
     Race(race::Args),
     /// Runs fifty bottles for a while, and looks for growth
@@ -64,6 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failed> {
     run_command(cargo("build").args(["--workspace", "--locked", "--bins", "--examples"]))?;
     match &args.test {
         Some(Test::Kill(args)) => kill::run(args),
+        Some(Test::Carry(args)) => carry::run(args),
         Some(Test::Race(args)) => race::run(args),
         Some(Test::Soak(args)) => soak::run(args),
         Some(Test::Power(args)) => power::run(args),
@@ -78,6 +82,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failed> {
 fn short() -> Result<(), Failed> {
     kill::run(&kill::Args::short())?;
     kill::run(&kill::Args::on(world::Queue::Files))?;
+    carry::run(&carry::Args::short())?;
     race::run(&race::Args::short())?;
     soak::run(&soak::Args::short())?;
     power::run(&power::Args::short())?;

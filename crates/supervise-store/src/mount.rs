@@ -118,26 +118,68 @@ mod tests {
     #[test]
     fn real_mounts_are_told_apart() {
         let table = [
-            ("25 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw,discard,errors=remount-ro", true),
-            ("29 1 259:2 / / rw,noatime shared:1 - xfs /dev/nvme0n1p2 rw,attr2,inode64,logbufs=8,noquota", true),
-            ("31 1 0:26 /root / rw,relatime shared:1 - btrfs /dev/sda2 rw,ssd,space_cache=v2,subvol=/root", true),
-            ("26 1 0:23 / / rw,relatime shared:1 - zfs rpool/ROOT/ubuntu rw,xattr,posixacl", true),
-            ("33 1 8:2 / / rw,lazytime - f2fs /dev/sda2 rw,background_gc=on", true),
+            (
+                "25 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw,discard,errors=remount-ro",
+                true,
+            ),
+            (
+                "29 1 259:2 / / rw,noatime shared:1 - xfs /dev/nvme0n1p2 rw,attr2,inode64,logbufs=8,noquota",
+                true,
+            ),
+            (
+                "31 1 0:26 /root / rw,relatime shared:1 - btrfs /dev/sda2 rw,ssd,space_cache=v2,subvol=/root",
+                true,
+            ),
+            (
+                "26 1 0:23 / / rw,relatime shared:1 - zfs rpool/ROOT/ubuntu rw,xattr,posixacl",
+                true,
+            ),
+            (
+                "33 1 8:2 / / rw,lazytime - f2fs /dev/sda2 rw,background_gc=on",
+                true,
+            ),
             ("35 1 0:31 / / rw,relatime - bcachefs /dev/sdb rw", true),
-            ("411 380 0:53 / / rw,relatime - overlay overlay rw,lowerdir=/var/lib/docker/overlay2/l/X,upperdir=/u,workdir=/w", true),
-            ("41 25 0:35 / / rw,nosuid,nodev - tmpfs tmpfs rw,size=3276800k,inode64", true),
+            (
+                "411 380 0:53 / / rw,relatime - overlay overlay rw,lowerdir=/var/lib/docker/overlay2/l/X,upperdir=/u,workdir=/w",
+                true,
+            ),
+            (
+                "41 25 0:35 / / rw,nosuid,nodev - tmpfs tmpfs rw,size=3276800k,inode64",
+                true,
+            ),
             // Apple Container, Lima, microVMs.
             ("70 25 0:44 / / rw,relatime - virtiofs mount0 rw", false),
-            ("71 25 0:45 / / rw,sync,dirsync,relatime - 9p share rw,access=client,msize=131072,trans=virtio", false),
+            (
+                "71 25 0:45 / / rw,sync,dirsync,relatime - 9p share rw,access=client,msize=131072,trans=virtio",
+                false,
+            ),
             // Docker Desktop, by its versions.
-            ("559 530 0:83 / / rw,relatime - fuse.grpcfuse grpcfuse rw,user_id=0,group_id=0,allow_other", false),
+            (
+                "559 530 0:83 / / rw,relatime - fuse.grpcfuse grpcfuse rw,user_id=0,group_id=0,allow_other",
+                false,
+            ),
             ("560 530 0:84 / / rw,relatime - grpcfuse grpcfuse rw", false),
-            ("721 690 0:97 /Users/ada / rw,relatime - fakeowner /run/host_mark/Users rw,fakeowner", false),
-            ("82 25 0:49 / / rw,nosuid,nodev,relatime - fuse.sshfs ada@host:/home rw,user_id=1000", false),
-            ("83 25 0:50 / / rw,nosuid,nodev,relatime - fuse /tmp/src rw,user_id=0,default_permissions", false),
-            ("84 25 0:51 / / rw,relatime - nfs4 10.0.0.2:/export rw,vers=4.2,hard,proto=tcp", false),
+            (
+                "721 690 0:97 /Users/ada / rw,relatime - fakeowner /run/host_mark/Users rw,fakeowner",
+                false,
+            ),
+            (
+                "82 25 0:49 / / rw,nosuid,nodev,relatime - fuse.sshfs ada@host:/home rw,user_id=1000",
+                false,
+            ),
+            (
+                "83 25 0:50 / / rw,nosuid,nodev,relatime - fuse /tmp/src rw,user_id=0,default_permissions",
+                false,
+            ),
+            (
+                "84 25 0:51 / / rw,relatime - nfs4 10.0.0.2:/export rw,vers=4.2,hard,proto=tcp",
+                false,
+            ),
             ("85 25 0:52 / / rw,relatime - nfs filer:/vol rw,vers=3", false),
-            ("86 25 0:53 / / rw,relatime - cifs //filer/share rw,vers=3.1.1,cache=strict", false),
+            (
+                "86 25 0:53 / / rw,relatime - cifs //filer/share rw,vers=3.1.1,cache=strict",
+                false,
+            ),
             ("87 25 0:54 / / rw,relatime - vboxsf share rw,nodev", false),
             ("88 25 0:55 / / rw,relatime - some-new-fs thing rw", false),
         ];

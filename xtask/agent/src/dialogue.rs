@@ -5,7 +5,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::{client, reach, report};
+use crate::{client, meddle, reach, report};
 
 /// Until stdin ends.
 pub(crate) fn run() -> io::Result<()> {
@@ -23,6 +23,7 @@ fn answer(order: &Value) {
         "request" => client::request(order),
         "report" => report::make(),
         "open" => Ok(reach::open(order)),
+        "meddle" => Ok(meddle::with(order)),
         "ports" => reach::ports(order),
         "connect" => reach::connect(order),
         other => Err(io::Error::other(format!("unknown order {other:?}"))),

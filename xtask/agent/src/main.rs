@@ -4,6 +4,7 @@
 mod client;
 mod dialogue;
 mod egress;
+mod meddle;
 mod reach;
 mod report;
 

@@ -30,7 +30,19 @@ enum Whom {
     OursAndOriginal,
 }
 
+/// What lies between server and operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Queue {
+    Sqlite,
+    Files,
+}
+
 impl Scenario {
+    /// Whether it is measured on that kind of queue: it says so in its name.
+    pub(super) fn is_on(&self, queue: Queue) -> bool {
+        (queue == Queue::Files) == self.name.contains("-files")
+    }
+
     pub(super) fn suits(&self, subject: &Subject) -> bool {
         match self.whom {
             Whom::Everybody => true,

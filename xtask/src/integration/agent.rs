@@ -40,8 +40,17 @@ pub(super) struct Answer {
 impl Agent {
     /// Returns once the program in the container speaks.
     pub(super) fn run(site: &Site) -> Result<Agent, Failed> {
-        let (_, mut run) = Container::new(site, "agent");
-        run.args(["--interactive", "--rm"]).arg(site.agent_image());
+        Agent::run_with(site, "agent", &[])
+    }
+
+    /// The same under another name, with volumes as the engine takes them.
+    pub(super) fn run_with(site: &Site, name: &str, volumes: &[String]) -> Result<Agent, Failed> {
+        let (_, mut run) = Container::new(site, name);
+        run.args(["--interactive", "--rm"]);
+        volumes.iter().for_each(|volume| {
+            run.args(["--volume", volume]);
+        });
+        run.arg(site.agent_image());
         run.stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());

@@ -69,6 +69,13 @@ impl World {
         Ok(world)
     }
 
+    /// A root with one bottle that is prepared, and no sidecar.
+    pub(super) fn bare(queue: Queue, slug: &str) -> Result<World, Failed> {
+        let world = World::new_in(&programs()?, queue, &[])?;
+        world.said(&["prepare", slug, "--queue", queue.name()])?;
+        Ok(world)
+    }
+
     /// A root where approving writes routes.
     pub(super) fn with_routes(slugs: &[String]) -> Result<World, Failed> {
         World::with_routes_on(Queue::Sqlite, slugs)
