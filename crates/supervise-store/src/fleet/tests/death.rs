@@ -103,7 +103,8 @@ async fn postgres_connections_die_and_nothing_is_lost() {
     let mut died = 0;
     while died < deaths() {
         let one = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE usename LIKE 'supervise%' ORDER BY random() LIMIT 1";
+            WHERE usename LIKE 'supervise%' AND backend_start < clock_timestamp() - interval '300 ms'
+            ORDER BY random() LIMIT 1";
         died += run(&mut admin, one).await.unwrap() as usize;
         sleep(Duration::from_millis(50)).await;
     }
