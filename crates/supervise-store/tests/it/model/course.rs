@@ -165,7 +165,10 @@ impl Disk {
         }
         // Its claim, if it is still there, goes with the stray ones.
         self.forget(&plan.token);
-        RecoveredAs::Undone
+        match plan.audited {
+            Some(true) => RecoveredAs::Undelivered(plan.response.status),
+            _ => RecoveredAs::Undone,
+        }
     }
 }
 

@@ -190,7 +190,10 @@ impl World {
             let sticks = plan.sticks && payload(plan.proposal.tool, "").is_some();
             assert_eq!(decided.refused_until.is_some(), sticks);
         } else {
-            assert!(matches!(answered, Err(DecisionError::Store(_))), "{answered:?}");
+            let Err(DecisionError::Undelivered { status, applied, .. }) = answered else {
+                panic!("{answered:?}");
+            };
+            assert_eq!((status, applied), (plan.response.status, plan.has_effect));
             self.seen.note(Case::AnswerRefused);
         }
         Stage::Idle
