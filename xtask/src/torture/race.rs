@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ use crate::command::{Failed, say};
 const OPERATORS: usize = 8;
 const AGENTS: usize = 64;
 const SLUG: &str = "torture";
+/// On a busy machine some; without an end a bottle that nobody can read would never be told.
+const MAX_RUNS: usize = 200;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -122,29 +124,44 @@ fn operators() -> Result<[Operator; OPERATORS], Failed> {
 
 /// Starts all of them, and collects what each of them prints.
 fn race(world: &World, operators: &[Operator], orders: &[Vec<String>]) -> Result<Vec<Run>, Failed> {
-    let mut running = Vec::new();
-    for (number, (operator, order)) in operators.iter().zip(orders).enumerate() {
-        let mut command = match operator {
-            Operator::Ours => ours(world, number, order),
-            Operator::Python => python(world)?,
-        };
-        let child = command.spawn().map_err(trouble("starting an operator"))?;
-        running.push((child, order));
-    }
-    // All at once: one whose output nobody reads would wait for a reader.
     std::thread::scope(|threads| {
-        let ends: Vec<_> = running
-            .into_iter()
-            .map(|(child, order)| threads.spawn(|| run_to_end(child, order)))
+        let all = operators.iter().zip(orders).enumerate();
+        let running: Vec<_> = all
+            .map(|(number, (operator, order))| {
+                threads.spawn(move || match operator {
+                    Operator::Ours => insist(world, number, order),
+                    Operator::Python => run_to_end(&mut python(world)?, order),
+                })
+            })
             .collect();
         let panicked = || Failed::new("a thread that waits for an operator panicked");
-        ends.into_iter()
-            .map(|end| end.join().map_err(|_| panicked())?)
-            .collect()
+        let ends = running.into_iter();
+        ends.map(|end| end.join().map_err(|_| panicked())?).collect()
     })
 }
 
-fn run_to_end(mut child: Child, order: &[String]) -> Result<Run, Failed> {
+/// A run of ours leaves a bottle out for good that was busy for a quarter of a second. Whoever wants its proposals
+/// decided starts it again with the rest.
+fn insist(world: &World, number: usize, order: &[String]) -> Result<Run, Failed> {
+    let (mut rest, mut lines) = (order.to_vec(), Vec::new());
+    for _ in 0..MAX_RUNS {
+        let run = run_to_end(&mut ours(world, number, &rest), &rest)?;
+        let unread = |line: &Value| field(line, "error").ends_with("in the bottles that can be read");
+        let (left, said): (Vec<_>, Vec<_>) = run.lines.into_iter().partition(unread);
+        lines.extend(said);
+        rest = left.iter().map(|line| field(line, "id").to_owned()).collect();
+        if rest.is_empty() {
+            return Ok(Run { lines, ..run });
+        }
+    }
+    Err(Failed::new(format!(
+        "operator {number} never got to read {} proposals",
+        rest.len()
+    )))
+}
+
+fn run_to_end(command: &mut Command, order: &[String]) -> Result<Run, Failed> {
+    let mut child = command.spawn().map_err(trouble("starting an operator"))?;
     if let Some(mut input) = child.stdin.take() {
         // Ours has no stdin and has its ids already.
         let _ = input.write_all(order.join("\n").as_bytes());
