@@ -4,6 +4,7 @@
 //! decision back for the next identical ask.
 
 use std::collections::{HashMap, HashSet};
+use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use supervise_core::Response;
@@ -144,10 +145,12 @@ impl Holds {
         }
     }
 
-    /// The store has stopped: whoever waits is told so.
+    /// The store has stopped: whoever waits is told so. What nobody will archive now holds on to all of this.
     pub(crate) fn close(&self) {
-        let waiting = std::mem::take(&mut self.state().waiting);
-        drop(waiting);
+        let mut state = self.state();
+        let (waiting, delivered) = (take(&mut state.waiting), take(&mut state.delivered));
+        drop(state);
+        drop((waiting, delivered));
     }
 
     /// Forgets what no longer matters once a proposal is archived.

@@ -303,13 +303,44 @@ async fn fail(jobs: Vec<Job>, error: &StoreError) {
 
 #[cfg(test)]
 mod tests {
-    use supervise_core::{Ask, Slug};
+    use std::sync::Arc;
+
+    use supervise_core::{Ask, Response, Slug, Status};
 
     use super::*;
     use crate::asks::Asked;
-    use crate::hold::Outcome;
+    use crate::hold::{Answer, Delivery, Outcome};
     use crate::limits::Limits;
     use crate::queue::Queue;
+    use crate::row::parse_id;
+
+    #[tokio::test]
+    async fn what_arrived_and_was_never_archived_is_not_kept_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let slug: Slug = "dev".parse().unwrap();
+        let queue = Queue::create(&dir.path().join("queue"), &slug).await.unwrap();
+        let holds = Arc::downgrade(queue.holds());
+        let response = Response {
+            proposal_id: "6f7d3a2e-9c41-4b8e-8f5a-2d1c0b9e7a63".to_owned(),
+            status: Status::Approved,
+            notes: String::new(),
+            final_file: None,
+        };
+        let id = parse_id(&response.proposal_id).unwrap();
+        let answer = Answer {
+            response,
+            applied: None,
+        };
+        let delivery = Delivery::new(&queue, id, Arc::new(answer));
+        // The task ends before the job that would archive it.
+        queue
+            .db()
+            .write_later(|_| Box::pin(async { panic!("on purpose") }), |_: &()| {});
+        delivery.delivered();
+        queue.ended().await;
+        drop(queue);
+        assert!(holds.upgrade().is_none());
+    }
 
     #[tokio::test]
     async fn a_panic_ends_the_task_and_everybody_is_told() {
