@@ -77,7 +77,7 @@ impl Bottle {
         *lock(&self.sidecar) = Some(child);
         let begun = Instant::now();
         while TcpStream::connect(self.address).is_err() {
-            if begun.elapsed() > TIME_LIMIT {
+            if begun.elapsed() > TIME_LIMIT || self.has_ended() {
                 return Err(Failed::new(format!(
                     "the sidecar doesn't come back: {}",
                     self.last_words()
@@ -85,7 +85,23 @@ impl Bottle {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        Ok(())
+        // Somebody answers; while it was down, another program may have taken its port.
+        std::thread::sleep(Duration::from_millis(5));
+        match self.has_ended() {
+            true => Err(Failed::new(format!(
+                "the sidecar has ended: {}",
+                self.last_words()
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether its process has come to an end by itself.
+    fn has_ended(&self) -> bool {
+        let mut sidecar = lock(&self.sidecar);
+        sidecar
+            .as_mut()
+            .is_some_and(|child| child.try_wait().is_ok_and(|status| status.is_some()))
     }
 
     /// SIGKILL, with no chance to say anything.
@@ -177,8 +193,11 @@ impl Drop for Bottle {
 }
 
 fn free_address() -> Result<SocketAddr, Failed> {
-    // Below those that the kernel gives to clients: the port has to be there again after a restart.
-    (21_000..29_000)
+    // Below those that the kernel gives to clients: the port has to be there again after a restart. Another run
+    // beside this one looks somewhere else, or it would take the port of a sidecar that was just killed.
+    let from = std::process::id() % 64 * 125;
+    (0..8_000_u32)
+        .filter_map(|at| u16::try_from(21_000 + (from + at) % 8_000).ok())
         .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .find(|address| TcpListener::bind(address).is_ok())
         .ok_or_else(|| Failed::new("no port is free"))
