@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: the steps a change has to pass, in order, up to the first that fails.
 
 mod arrows;
+mod bindfs;
 mod conformance;
 mod dependencies;
 mod deploy;

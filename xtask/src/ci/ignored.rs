@@ -1,12 +1,13 @@
 //! Finds tests that nobody runs: ignored, and in none of the groups above.
 
 use super::{
-    Missing, Outcome, conformance, long, mitmproxy, original, postgres, python_mcp, shells, tampering, tmux,
-    typescript_mcp,
+    Missing, Outcome, bindfs, conformance, long, mitmproxy, original, postgres, python_mcp, shells,
+    tampering, tmux, typescript_mcp,
 };
 use crate::command::{self, Failed, cargo};
 
 const GROUPS: &[&str] = &[
+    bindfs::FILTER,
     mitmproxy::FILTER,
     original::FILTER,
     postgres::FILTER,

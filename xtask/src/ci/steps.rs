@@ -1,8 +1,8 @@
 //! The list of steps. A new one is a line here.
 
 use super::{
-    Missing, Outcome, Step, arrows, conformance, dependencies, deploy, fuzz, ignored, long, miri, mitmproxy,
-    original, postgres, python_mcp, sanitizers, shells, tampering, tmux, torture, typescript_mcp,
+    Missing, Outcome, Step, arrows, bindfs, conformance, dependencies, deploy, fuzz, ignored, long, miri,
+    mitmproxy, original, postgres, python_mcp, sanitizers, shells, tampering, tmux, torture, typescript_mcp,
 };
 use crate::command::{self, Failed, cargo, say};
 use crate::{abuse, integration, test};
@@ -56,6 +56,10 @@ pub(super) const WITH_PACKAGES: &[Step] = &[
     Step {
         name: "conformance",
         run: conformance::check,
+    },
+    Step {
+        name: "bindfs",
+        run: bindfs::check,
     },
     Step {
         name: "postgres",

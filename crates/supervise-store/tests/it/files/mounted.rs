@@ -43,7 +43,7 @@ impl Drop for Mounted {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs bindfs"]
-async fn fuse_a_sqlite_queue_is_refused_and_one_of_files_works() {
+async fn bindfs_a_sqlite_queue_is_refused_and_one_of_files_works() {
     let scene = Scene::new(Backend::Sqlite);
     let mounted = Mounted::over(&scene.place);
     assert_eq!(Mount::of(mounted.path()), Mount::Shared("fuse".to_owned()));
