@@ -105,7 +105,16 @@ fn one_list_has_bottles_of_every_kind() {
     world.run(&["audit", "verify", "--strict"]).expect(0);
     let ran = world.run(&["doctor"]).expect(0);
     assert!(ran.err.contains("web: its queue is files, on "), "{}", ran.err);
-    world.run(&["prune", "--older-than", "0", "--yes"]).expect(0);
+    // What is pruned doesn't come back, though the bottle has not forgotten it.
+    let pruned = world
+        .run(&["prune", "--older-than", "0", "--yes", "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(words(&pruned, "bottle_slug"), ["web"]);
+    for _ in 0..2 {
+        let listed = world.run(&["list", "--json"]).expect(0).json();
+        assert_eq!(words(&listed, "id"), [first.id.as_str()]);
+    }
 }
 
 #[test]

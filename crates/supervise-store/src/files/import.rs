@@ -37,8 +37,15 @@ pub(crate) async fn import(connection: &mut Connection, files: &HostFiles) -> Re
     let noted = noted(connection, &told).await;
     connection.rollback().await;
     let (known, room) = noted?;
+    // What has come to its end and was pruned still lies there, until the bottle forgets it too.
+    let own = files.own().await?;
+    let had = |id: &Uuid| {
+        [Kind::Response, Kind::Ended]
+            .iter()
+            .any(|kind| own.contains(&Name::new(*id, *kind)))
+    };
     let unknown: Vec<Uuid> = (told.proposals.iter())
-        .filter(|id| !known.contains_key(id))
+        .filter(|id| !known.contains_key(id) && !had(id))
         .take(room)
         .copied()
         .collect();
@@ -54,7 +61,7 @@ pub(crate) async fn import(connection: &mut Connection, files: &HostFiles) -> Re
     if any {
         notes::write(connection, notes).await?;
     }
-    tell(connection, files, &told).await?;
+    tell(connection, files, &told, &own).await?;
     Ok(any)
 }
 
@@ -93,10 +100,14 @@ fn said(told: &Told, known: &HashMap<Uuid, Known>, new: &HashSet<Uuid>) -> Vec<N
 
 /// Answers that the bottle hasn't got, from whichever program; the ends that it may forget; and away with what it
 /// has forgotten.
-async fn tell(connection: &mut Connection, files: &HostFiles, told: &Told) -> Result<(), StoreError> {
-    let own = files.own().await?;
+async fn tell(
+    connection: &mut Connection,
+    files: &HostFiles,
+    told: &Told,
+    own: &HashSet<Name>,
+) -> Result<(), StoreError> {
     connection.begin_read().await?;
-    let untold = untold(connection, told, &own).await;
+    let untold = untold(connection, told, own).await;
     connection.rollback().await;
     let (answers, ended) = untold?;
     let unneeded = (own.iter())
