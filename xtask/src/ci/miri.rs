@@ -13,18 +13,12 @@ pub(super) fn check(_: Missing) -> Result<Outcome, Failed> {
         return Ok(Outcome::Skipped("no nightly compiler with Miri"));
     }
     let mut test = cargo("+nightly");
-    test.args([
-        "miri",
-        "test",
-        "--locked",
-        "--quiet",
-        "--package",
-        "supervise-core",
-        "--lib",
-    ])
-    .args(["--target-dir", "target/miri"])
-    // Proptest looks for the folder it keeps its cases in, which Miri's machine doesn't have.
-    .env("MIRIFLAGS", "-Zmiri-disable-isolation");
+    test.args(["miri", "test", "--locked", "--quiet"])
+        .args(["--package", "supervise-core", "--lib"])
+        .args(["--target-dir", "target/miri", "--"])
+        .args(MODULES)
+        // Proptest looks for the folder it keeps its cases in, which Miri's machine doesn't have.
+        .env("MIRIFLAGS", "-Zmiri-disable-isolation");
     command::run(&mut test)?;
     Ok(Outcome::Passed)
 }
