@@ -161,7 +161,8 @@ fn steady(world: &World, text: &str) -> String {
     for (mask, instead) in MASKS {
         text = masked(&text, mask, instead);
     }
-    text
+    let disk = supervise_store::Mount::of(world.root.path());
+    text.replace(&format!(", on {}, which", disk.file_system()), ", on ext4, which")
 }
 
 /// Replaces what looks like `mask`.
