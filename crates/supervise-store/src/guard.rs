@@ -50,7 +50,8 @@ pub(crate) fn read_small(dir: &Path, name: &str, limit: u64) -> Result<Option<St
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match openat(CWD, &path, flags, Mode::empty()) {
         Ok(file) => std::fs::File::from(file),
-        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
+        // Where there is no directory, whoever opens the queue says so.
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO) => return Ok(None),
         Err(errno) => return Err(StoreError::io(&path, errno)),
     };
     let stat = fstat(&file).map_err(|errno| StoreError::io(&path, errno))?;

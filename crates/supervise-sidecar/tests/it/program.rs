@@ -217,3 +217,36 @@ async fn a_long_path_makes_a_short_line() {
     // So many characters of the path, each as long as escaping makes one.
     assert!(line.len() < 3000, "{}", line.len());
 }
+
+#[tokio::test]
+async fn the_kind_of_queue_is_as_marked_or_as_the_environment_says() {
+    for (marked, url, proposals) in [
+        (Some("files"), None, "in"),
+        (None, Some("files:"), "in"),
+        (Some("sqlite"), None, ""),
+        (Some("nonsense"), None, ""),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let queue = dir.path().join("queue");
+        std::fs::create_dir(&queue).unwrap();
+        if let Some(marked) = marked {
+            std::fs::write(queue.join("backend"), marked).unwrap();
+        }
+        let mut variables = vec![("SUPERVISE_RESPONSE_TIMEOUT_SECONDS", "0.2")];
+        variables.extend(url.map(|url| ("SUPERVISE_QUEUE_URL", url)));
+        let (mut child, address, _stderr) = start(&queue, &variables);
+        let mut client = Client::connect(address).await;
+        let body = crate::bottle::call("egress-allow", ask("api.example.com"));
+        let answer = client.post(&body, &[]).await;
+        assert!(answer.body.contains("status: pending"), "{}", answer.body);
+        let names = std::fs::read_dir(queue.join(proposals)).unwrap();
+        let kinds: Vec<_> = names
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".proposal") || name == "supervise.db")
+            .collect();
+        assert_eq!(kinds.len(), 1, "{marked:?} {url:?}: {kinds:?}");
+        assert_eq!(kinds[0].ends_with(".proposal"), proposals == "in");
+        signal(&child, "TERM");
+        child.wait().unwrap();
+    }
+}
