@@ -26,7 +26,7 @@ mod name;
 mod note;
 
 pub(crate) use bottle::BottleFiles;
-pub(crate) use folder::create;
+pub(crate) use folder::{TEMPORARY, create};
 pub(crate) use host::HostFiles;
 pub(crate) use import::import;
 pub(crate) use name::IN;

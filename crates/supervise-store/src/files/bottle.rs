@@ -32,6 +32,8 @@ pub(crate) struct BottleFiles {
     outbox: Arc<Folder>,
     /// What of `out` was told.
     told: HashSet<Name>,
+    /// Responses that can't be read, and were complained of.
+    unreadable: HashSet<Name>,
     claims: HashSet<Uuid>,
     poll_every: Duration,
 }
@@ -54,6 +56,7 @@ impl BottleFiles {
             inbox: Arc::new(inbox),
             outbox: Arc::new(outbox),
             told: HashSet::new(),
+            unreadable: HashSet::new(),
             claims: HashSet::new(),
             poll_every,
         })
@@ -99,6 +102,7 @@ impl BottleFiles {
         let told = std::mem::take(&mut self.told);
         let read = blocking(&self.outbox, move |folder| Ok(read_new(folder, told))).await?;
         self.told = read.told;
+        self.complain(read.unreadable);
         let mut notes = read.notes?;
         for id in self.claims.difference(&read.claims) {
             notes.push(Note::Released(*id));
@@ -107,6 +111,14 @@ impl BottleFiles {
         notes.extend(read.claims.difference(&self.claims).map(|id| Note::Claimed(*id)));
         self.claims = read.claims;
         Ok(notes)
+    }
+
+    fn complain(&mut self, unreadable: Vec<(Name, String)>) {
+        for (name, why) in unreadable {
+            if self.unreadable.insert(name) {
+                tracing::warn!(id = %name.id, why = %SafeLine::new(&why), "a response can't be read; trying again");
+            }
+        }
     }
 
     /// What was told is told again: noting it has failed.
@@ -161,11 +173,13 @@ impl BottleFiles {
 struct Read {
     told: HashSet<Name>,
     claims: HashSet<Uuid>,
+    unreadable: Vec<(Name, String)>,
     notes: Result<Vec<Note>, StoreError>,
 }
 
 fn read_new(folder: &Folder, mut told: HashSet<Name>) -> Read {
     let mut claims = HashSet::new();
+    let mut unreadable = Vec::new();
     let notes = folder.names().and_then(|names| {
         claims.extend(
             names
@@ -179,15 +193,24 @@ fn read_new(folder: &Folder, mut told: HashSet<Name>) -> Read {
         fresh.sort_by_key(|name| name.kind);
         let mut notes = Vec::new();
         for name in fresh {
-            if let Some(note) = read_note(folder, name)? {
-                told.insert(name);
-                notes.extend(note);
+            match read_note(folder, name)? {
+                Looked::Note(note) => {
+                    told.insert(name);
+                    notes.extend(note);
+                }
+                Looked::Later => {}
+                Looked::Unreadable(why) => unreadable.push((name, why)),
             }
         }
         notes.sort_by_key(refused_at);
         Ok(notes)
     });
-    Read { told, claims, notes }
+    Read {
+        told,
+        claims,
+        unreadable,
+        notes,
+    }
 }
 
 /// Of two rejections of the same the later one counts; what has no such time comes first.
@@ -199,26 +222,29 @@ fn refused_at(note: &Note) -> Option<String> {
     }
 }
 
-/// `None`: it can't be read now, and is looked at again.
-fn read_note(folder: &Folder, name: Name) -> Result<Option<Option<Note>>, StoreError> {
-    Ok(match name.kind {
-        Kind::Response => (folder.read(name, MAX_RESPONSE_BYTES)?).map(|bytes| answered(name.id, &bytes)),
-        Kind::Reopened => Some(Some(Note::Reopened(name.id))),
-        // Where no answer came before it, the end is a withdrawal that the host had noted.
-        Kind::Ended => Some(Some(Note::Withdrawn(name.id))),
-        _ => Some(None),
-    })
+/// What one file of `out` says.
+enum Looked {
+    Note(Option<Note>),
+    /// There is nothing to read now.
+    Later,
+    /// It counts as none until it can be read: another hand may have put it there in pieces.
+    Unreadable(String),
 }
 
-/// A response that can't be read counts as none.
-fn answered(id: Uuid, bytes: &[u8]) -> Option<Note> {
-    match note::read_answer(bytes, id) {
-        Ok(given) => Some(Note::Answered(Box::new(given))),
-        Err(why) => {
-            tracing::warn!(%id, why = %SafeLine::new(&why), "a response can't be read");
-            None
-        }
-    }
+fn read_note(folder: &Folder, name: Name) -> Result<Looked, StoreError> {
+    Ok(match name.kind {
+        Kind::Response => match folder.read(name, MAX_RESPONSE_BYTES)? {
+            None => Looked::Later,
+            Some(bytes) => match note::read_answer(&bytes, name.id) {
+                Ok(given) => Looked::Note(Some(Note::Answered(Box::new(given)))),
+                Err(why) => Looked::Unreadable(why),
+            },
+        },
+        Kind::Reopened => Looked::Note(Some(Note::Reopened(name.id))),
+        // Where no answer came before it, the end is a withdrawal that the host had noted.
+        Kind::Ended => Looked::Note(Some(Note::Withdrawn(name.id))),
+        _ => Looked::Note(None),
+    })
 }
 
 fn own_notes(folder: &Folder, slug: &Slug) -> Result<Vec<Note>, StoreError> {

@@ -17,7 +17,8 @@ use crate::guard;
 
 /// More names than any queue of ours has; the rest of a flooded directory is not looked at.
 const MAX_NAMES: usize = 20_000;
-const TEMPORARY: &str = ".tmp-";
+/// How the names of files begin that aren't finished.
+pub(crate) const TEMPORARY: &str = ".tmp-";
 
 /// Makes a queue's two directories, 0700, and what lies above them.
 pub(crate) fn create(queue_dir: &Path) -> Result<(), StoreError> {

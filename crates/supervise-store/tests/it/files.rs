@@ -167,6 +167,9 @@ async fn an_interrupted_answer_is_told_once() {
         .dir
         .join("out")
         .join(format!("{}.response", hold.id()));
+    // What is there in part is nothing yet.
+    fs::write(&path, "{").unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
     fs::write(&path, response.to_string()).unwrap();
     drop(audited);
     let recovered = scene.recover().await;
