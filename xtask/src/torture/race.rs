@@ -162,13 +162,14 @@ fn insist(world: &World, number: usize, order: &[String]) -> Result<Run, Failed>
 
 fn run_to_end(command: &mut Command, order: &[String]) -> Result<Run, Failed> {
     let mut child = command.spawn().map_err(trouble("starting an operator"))?;
-    if let Some(mut input) = child.stdin.take() {
-        // Ours has no stdin and has its ids already.
-        let _ = input.write_all(order.join("\n").as_bytes());
-    }
-    let output = child
-        .wait_with_output()
-        .map_err(trouble("waiting for an operator"))?;
+    // Ours has no stdin and has its ids already.
+    let input = child.stdin.take();
+    let output = std::thread::scope(|threads| {
+        // It answers while it is still being told.
+        threads.spawn(|| input.map(|mut input| input.write_all(order.join("\n").as_bytes())));
+        child.wait_with_output()
+    });
+    let output = output.map_err(trouble("waiting for an operator"))?;
     let said = String::from_utf8_lossy(&output.stdout);
     let lines = said.lines().filter_map(|line| serde_json::from_str(line).ok());
     Ok(Run {

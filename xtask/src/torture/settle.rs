@@ -14,9 +14,9 @@ use crate::command::Failed;
 pub(super) fn check(world: &World, ledger: &Ledger) -> Result<(), Failed> {
     let bottle = &world.bottles[0];
     // Whoever comes next finishes or undoes what was interrupted.
-    operator::list(world, ledger);
+    operator::list_at_rest(world, ledger);
     let acknowledged = ledger.book().acknowledged.clone();
-    let pending: Vec<String> = operator::list(world, ledger)
+    let pending: Vec<String> = operator::list_at_rest(world, ledger)
         .iter()
         .map(|one| field(one, "id").to_owned())
         .collect();
