@@ -156,6 +156,11 @@ impl Connection {
         }
     }
 
+    /// Whether others write the very tables that are open here. If so, a hint may come before the commit.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.line, None | Some(Line::HostFiles(_)))
+    }
+
     /// Waits for a hint that doesn't come by that directory; for ever where none do.
     pub(crate) async fn hinted(&mut self) {
         match &mut self.line {

@@ -72,7 +72,7 @@ pub(crate) async fn find(
         "EXISTS (SELECT 1 FROM supervise_timeouts t WHERE t.proposal_id = p.id)",
         " FROM supervise_proposals p LEFT JOIN supervise_responses r ON r.proposal_id = p.id",
         " LEFT JOIN supervise_outcomes o ON o.proposal_id = p.id",
-        " WHERE p.id >= ?1 AND p.id < ?1 || 'g' AND length(p.id) = 36 AND p.bottle_slug = ?3 ORDER BY p.id LIMIT ?2"
+        " WHERE p.id >= ?1 AND p.id < ?1 || 'g' AND length(p.id) = 36 AND p.bottle_slug = ?3 ORDER BY p.id LIMIT ?2 + 0"
     );
     let without_ours = concat!(
         "SELECT ",
@@ -81,7 +81,7 @@ pub(crate) async fn find(
         proposal_columns!(),
         ", 0, 0 FROM supervise_proposals p LEFT JOIN supervise_responses r ON r.proposal_id = p.id",
         " LEFT JOIN (SELECT NULL AS applied) o",
-        " WHERE p.id >= ?1 AND p.id < ?1 || 'g' AND length(p.id) = 36 AND p.bottle_slug = ?3 ORDER BY p.id LIMIT ?2"
+        " WHERE p.id >= ?1 AND p.id < ?1 || 'g' AND length(p.id) = 36 AND p.bottle_slug = ?3 ORDER BY p.id LIMIT ?2 + 0"
     );
     let query = if connection.tables.own {
         with_ours

@@ -220,7 +220,7 @@ async fn rows(
                 proposal_columns!(),
                 " FROM supervise_proposals p WHERE ",
                 listable!(),
-                " ORDER BY p.arrival_timestamp, p.id LIMIT ?2"
+                " ORDER BY p.arrival_timestamp, p.id LIMIT ?2 + 0"
             )
         };
     }
@@ -256,7 +256,7 @@ async fn fitting(connection: &mut Connection, slug: &Slug) -> Result<i64, StoreE
         bytes!(),
         " FROM supervise_proposals p WHERE ",
         listable!(),
-        " ORDER BY p.arrival_timestamp, p.id LIMIT ?2"
+        " ORDER BY p.arrival_timestamp, p.id LIMIT ?2 + 0"
     );
     let lengths: Vec<i64> = sqlx::query_scalar(query)
         .bind(slug.as_str())
@@ -279,7 +279,7 @@ async fn hidden(connection: &mut Connection, slug: &Slug) -> Result<Vec<Hidden>,
         proposal_columns!(),
         " FROM supervise_proposals p WHERE ",
         odd!(),
-        " LIMIT ?2"
+        " LIMIT ?2 + 0"
     );
     let rows = sqlx::query(query)
         .bind(slug.as_str())

@@ -53,9 +53,23 @@ const OPEN: &str = "SELECT EXISTS (SELECT 1 FROM supervise_proposals p WHERE p.i
 const ANSWERED: &str = "SELECT EXISTS (SELECT 1 FROM supervise_responses r WHERE r.proposal_id = ?1)
     AND NOT EXISTS (SELECT 1 FROM supervise_claims c WHERE c.proposal_id = ?1)";
 const KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM supervise_proposals p WHERE p.id = ?1)";
-const ANSWERABLE: &str =
-    "SELECT EXISTS (SELECT 1 FROM supervise_proposals p WHERE p.id = ?1 AND p.archived = 0)
-    AND NOT EXISTS (SELECT 1 FROM supervise_responses r WHERE r.proposal_id = ?1)";
+macro_rules! answerable {
+    () => {
+        "EXISTS (SELECT 1 FROM supervise_proposals p WHERE p.id = ?1 AND p.archived = 0)
+         AND NOT EXISTS (SELECT 1 FROM supervise_responses r WHERE r.proposal_id = ?1)"
+    };
+}
+const ANSWERABLE: &str = concat!("SELECT ", answerable!());
+/// One text, since an agent waits: each statement by itself is a way to the connection's thread and back. `?2` is
+/// whether it was applied: sqlx takes a number that a statement leaves out for one more value.
+const ANSWER: &str = concat!(
+    "DELETE FROM supervise_claims WHERE proposal_id = ?1 AND token = 'told';
+     INSERT INTO supervise_responses (proposal_id, status, notes, final_file) SELECT ?1, ?3, ?4, ?5 WHERE ",
+    answerable!(),
+    ";
+     INSERT OR REPLACE INTO supervise_outcomes (proposal_id, applied)
+     SELECT ?1, ?2 WHERE ?2 IS NOT NULL AND changes() = 1"
+);
 
 async fn is(connection: &mut Connection, so: &'static str, id: Uuid) -> Result<bool, StoreError> {
     let query = sqlx::query_scalar(so).bind(id.to_string());
@@ -111,32 +125,21 @@ async fn answer(connection: &mut Connection, given: Given) -> Result<(), StoreEr
     let Some(id) = crate::row::parse_id(&answer.response.proposal_id) else {
         return Ok(());
     };
-    release(connection, id).await?;
-    if !is(connection, ANSWERABLE, id).await? {
-        return Ok(());
-    }
     let response = &answer.response;
-    let query =
-        "INSERT INTO supervise_responses (proposal_id, status, notes, final_file) VALUES (?, ?, ?, ?)";
-    sqlx::query(query)
+    if let Some(span) = refused
+        && is(connection, ANSWERABLE, id).await?
+    {
+        refusals::note(connection, response, span).await?;
+    }
+    sqlx::query(ANSWER)
         .bind(&response.proposal_id)
+        .bind(answer.applied.map(|applied| if applied { "yes" } else { "no" }))
         .bind(response.status.name())
         .bind(&response.notes)
         .bind(&response.final_file)
         .execute(&mut connection.sql)
         .await?;
-    if let Some(applied) = answer.applied {
-        let query = "INSERT OR REPLACE INTO supervise_outcomes (proposal_id, applied) VALUES (?, ?)";
-        sqlx::query(query)
-            .bind(&response.proposal_id)
-            .bind(if applied { "yes" } else { "no" })
-            .execute(&mut connection.sql)
-            .await?;
-    }
-    match refused {
-        Some(span) => refusals::note(connection, &answer.response, span).await,
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Forgets ended proposals that the other side has forgotten.

@@ -185,6 +185,9 @@ pub(crate) async fn last_response_row(sql: &mut SqliteConnection) -> Result<i64,
 }
 
 /// How many answers are read at once, so that many large ones don't fill the memory.
+///
+/// `LIMIT ? + 0`: SQLite plans by the number behind `LIMIT ?`, and so prepares such a statement anew whenever a
+/// number is bound.
 pub(crate) const ANSWERS: usize = 1000;
 
 /// The next undelivered answers behind row `after`, in order: at most [`ANSWERS`].
@@ -197,7 +200,7 @@ pub(crate) async fn answers_after(
         "SELECT r.rowid, ",
         answer_columns!(),
         " FROM supervise_responses r LEFT JOIN supervise_outcomes o ON o.proposal_id = r.proposal_id",
-        " WHERE r.rowid > ? AND r.archived = 0 ORDER BY r.rowid LIMIT ?"
+        " WHERE r.rowid > ? AND r.archived = 0 ORDER BY r.rowid LIMIT ? + 0"
     );
     let read = |row: SqliteRow| Ok((row.try_get(0)?, answered(&row, 1).readable().map(Arc::new)));
     Ok(sqlx::query(query)
@@ -222,13 +225,8 @@ pub(crate) async fn ended_among(
         " LEFT JOIN supervise_outcomes o ON o.proposal_id = p.id",
         " WHERE p.archived <> 0 OR r.proposal_id IS NOT NULL"
     );
-    let list = ids
-        .iter()
-        .map(|id| format!("\"{id}\""))
-        .collect::<Vec<_>>()
-        .join(",");
     let rows = sqlx::query(query)
-        .bind(format!("[{list}]"))
+        .bind(id_list(ids))
         .fetch_all(&mut connection.sql)
         .await?;
     Ok(rows.iter().filter_map(ended).collect())

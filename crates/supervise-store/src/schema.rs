@@ -184,7 +184,7 @@ fn has(objects: &[Object], name: &str) -> bool {
 async fn objects(sql: &mut SqliteConnection, path: &Path) -> Result<Vec<Object>, StoreError> {
     let query =
         "SELECT json_group_array(json_array(type, name, tbl_name, substr(coalesce(sql, ''), 1, 4000)))
-        FROM (SELECT * FROM sqlite_schema LIMIT ?)";
+        FROM (SELECT * FROM sqlite_schema LIMIT ? + 0)";
     let list: String = sqlx::query_scalar(query)
         .bind(MAX_OBJECTS + 1)
         .fetch_one(sql)

@@ -140,7 +140,7 @@ impl Watch {
 
     /// Looks for news and hands it out.
     pub(crate) async fn check(&mut self, wake: Wake, connection: &mut Connection) {
-        if wake == Wake::Hint {
+        if wake == Wake::Hint && connection.is_shared() {
             self.recheck_until = Some(Instant::now() + RECHECK_FOR);
         }
         let mut looked = self.look(connection).await;
@@ -173,7 +173,11 @@ impl Watch {
 
     async fn look(&mut self, connection: &mut Connection) -> Result<bool, StoreError> {
         let told = connection.take_in().await?;
-        let data_version = connection.data_version().await?;
+        let data_version = if connection.is_shared() {
+            connection.data_version().await?
+        } else {
+            self.data_version
+        };
         if !told && data_version == self.data_version {
             return Ok(false);
         }
@@ -264,6 +268,8 @@ mod bell {
     use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
     use tokio::io::unix::AsyncFd;
 
+    use crate::files::TEMPORARY;
+
     /// inotify on the directory, or nothing where there is none to be had.
     pub(crate) struct Bell(Option<AsyncFd<OwnedFd>>);
 
@@ -283,16 +289,22 @@ mod bell {
             let Some(fd) = &self.0 else {
                 return std::future::pending().await;
             };
-            match fd.readable().await {
-                Ok(mut ready) => {
-                    drain(fd.get_ref());
-                    ready.clear_ready();
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "inotify failed; decisions are noticed by polling");
-                    self.0 = None;
+            loop {
+                match fd.readable().await {
+                    Ok(mut ready) => {
+                        let rung = drain(fd.get_ref());
+                        ready.clear_ready();
+                        if rung {
+                            return;
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "inotify failed; decisions are noticed by polling");
+                        break;
+                    }
                 }
             }
+            self.0 = None;
         }
 
         pub(crate) fn silence(&mut self) {
@@ -319,10 +331,16 @@ mod bell {
         AsyncFd::new(fd)
     }
 
-    fn drain(fd: &OwnedFd) {
+    /// Whether any of it is news: a file under a temporary name is not finished yet.
+    fn drain(fd: &OwnedFd) -> bool {
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut events = inotify::Reader::new(fd, &mut buffer);
-        while events.next().is_ok() {}
+        let mut news = false;
+        while let Ok(event) = events.next() {
+            news |=
+                !(event.file_name()).is_some_and(|name| name.to_bytes().starts_with(TEMPORARY.as_bytes()));
+        }
+        news
     }
 }
 
