@@ -2,6 +2,7 @@
 //! Nothing is changed by that, and nothing adopted.
 
 mod export;
+mod packed;
 mod problem;
 mod rows;
 mod walk;

@@ -77,7 +77,7 @@ macro_rules! select {
             $beside,
             " FROM supervise_audit_entries e ",
             $joins,
-            " WHERE e.id > ?1 AND (?2 IS NULL OR e.id < ?2)",
+            " WHERE e.id > ?1 AND e.id <= ifnull(?2 - 1, 9223372036854775807)",
             " AND (?3 IS NULL OR e.bottle_slug = ?3) AND (?4 IS NULL OR e.component = ?4)",
             " AND (?5 IS NULL OR e.operator_action = ?5)",
             // As configured and the account's: `ada (root)`.

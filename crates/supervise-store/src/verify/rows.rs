@@ -1,20 +1,11 @@
-//! The walk through the database: a page of joined rows at a time, in the caller's transaction.
-
-use std::borrow::Cow;
-
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+//! The walk through the database: a page of entries at a time, in the caller's transaction.
 
 use crate::anchor::AnchorLines;
-use crate::audit::{AuditOrigin, proposed};
-use crate::chain::{ChainLine, Link, raw_columns, read_raw};
 use crate::connection::Connection;
 use crate::error::StoreError;
+use crate::verify::packed::Page;
 use crate::verify::walk::{Lag, Scope, Seen, Walk};
 use crate::verify::{Problem, Verified, Wrong};
-
-/// Each page is a statement, which may take two seconds.
-const PAGE: usize = 500;
 
 /// Lines and side rows without an entry: the first of each.
 #[derive(Debug, Default)]
@@ -63,131 +54,47 @@ async fn all(connection: &mut Connection, walk: &mut Walk) -> Result<Option<Prob
         return Ok(None);
     }
     let orphans = orphans(connection).await?;
-    let mut last_id = None;
-    loop {
-        let rows = page(connection, last_id).await?;
-        for seen in &rows {
-            if let Some(problem) = orphans.before(seen.id) {
-                return Ok(Some(problem));
+    let mut last_id = 0;
+    let mut page = Page::read(connection, i64::MIN).await?;
+    while let Some(read) = page {
+        last_id = read.last_id;
+        let next = async {
+            match last_id.checked_add(1) {
+                Some(from) => Page::read(connection, from).await,
+                None => Ok(None),
             }
-            if let Err(problem) = walk.step(seen)? {
-                return refined(connection, walk, seen, problem).await.map(Some);
-            }
-            last_id = Some(seen.id);
+        };
+        // SQLite's thread reads the next page while this one is hashed.
+        let (next, stopped) = tokio::join!(next, async { stop_at(&read, &orphans, walk) });
+        if let Some((problem, seen)) = stopped? {
+            return match seen {
+                Some(seen) => refined(connection, walk, &seen, problem).await.map(Some),
+                None => Ok(Some(problem)),
+            };
         }
-        if rows.len() < PAGE {
-            break;
-        }
+        page = next?;
     }
     match orphans.before(i64::MAX) {
         Some(problem) => Ok(Some(problem)),
-        None => cut_off(connection, last_id.unwrap_or(0)).await,
+        None => cut_off(connection, last_id).await,
     }
 }
 
-async fn page(connection: &mut Connection, after: Option<i64>) -> Result<Vec<Seen<'static>>, StoreError> {
-    macro_rules! select {
-        ($columns:expr, $joins:expr) => {
-            concat!(
-                "SELECT e.id, ",
-                raw_columns!(),
-                ", ",
-                $columns,
-                " FROM supervise_audit_entries e ",
-                $joins,
-                " WHERE (?1 IS NULL OR e.id > ?1) ORDER BY e.id LIMIT ?2"
-            )
-        };
+/// The first problem of a page, and the entry whose line doesn't fit.
+fn stop_at(
+    page: &Page,
+    orphans: &Orphans,
+    walk: &mut Walk,
+) -> Result<Option<(Problem, Option<Seen<'static>>)>, StoreError> {
+    for seen in page.entries()? {
+        if let Some(problem) = orphans.before(seen.id) {
+            return Ok(Some((problem, None)));
+        }
+        if let Err(problem) = walk.step(&seen)? {
+            return Ok(Some((problem, Some(seen))));
+        }
     }
-    macro_rules! with_ours {
-        ($proposal:literal, $join:literal) => {
-            select!(
-                concat!(
-                    "o.id, o.proposal_id, o.tool, o.operator, o.via, o.digest, c.id, c.prev, c.hash, c.adopted, ",
-                "coalesce(c.adopted, 1) = 1 OR (typeof(e.timestamp) = 'text' AND typeof(e.bottle_slug) = 'text'",
-                " AND typeof(e.component) = 'text' AND typeof(e.operator_action) = 'text'",
-                " AND typeof(e.operator_notes) = 'text' AND typeof(e.justification) = 'text'",
-                " AND typeof(e.diff) = 'text'), ",
-                    $proposal
-                ),
-                concat!(
-                    "LEFT JOIN supervise_audit_origins o ON o.id = e.id ",
-                    "LEFT JOIN supervise_audit_chain c ON c.id = e.id",
-                    $join
-                )
-            )
-        };
-    }
-    let tables = connection.tables;
-    let query = match (tables.own, tables.own && tables.added) {
-        (_, true) => with_ours!(
-            "p.proposal",
-            " LEFT JOIN supervise_audit_proposals p ON p.id = e.id"
-        ),
-        (true, false) => with_ours!("NULL", ""),
-        (false, false) => select!(
-            "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1, NULL",
-            ""
-        ),
-    };
-    connection.start_statement();
-    let rows = sqlx::query(query)
-        .bind(after)
-        .bind(PAGE as i64)
-        .fetch_all(&mut connection.sql)
-        .await?;
-    rows.iter().map(seen).collect()
-}
-
-fn seen(row: &SqliteRow) -> Result<Seen<'static>, StoreError> {
-    let (origin, line) = (origin(row), line(row));
-    let sound = origin.is_ok() && line.is_ok() && row.try_get(18)?;
-    Ok(Seen {
-        id: row.try_get(0)?,
-        entry: Cow::Owned(read_raw(row)?),
-        origin: origin.unwrap_or_default(),
-        // A line that can't be read is one all the same.
-        line: line.unwrap_or(Some(UNREADABLE)),
-        sound,
-        proposed: proposed::read(row, 19).map(|proposal| proposal.map(|p| p.digest().to_string()).ok()),
-    })
-}
-
-const UNREADABLE: ChainLine = ChainLine {
-    prev: String::new(),
-    hash: String::new(),
-    link: Link::Ours,
-};
-
-/// An error: a column is neither text nor NULL.
-fn origin(row: &SqliteRow) -> Result<Option<AuditOrigin>, sqlx::Error> {
-    if row.try_get::<Option<i64>, _>(8)?.is_none() {
-        return Ok(None);
-    }
-    Ok(Some(AuditOrigin {
-        proposal_id: row.try_get(9)?,
-        tool: row.try_get(10)?,
-        operator: row.try_get(11)?,
-        via: row.try_get(12)?,
-        digest: row.try_get(13)?,
-    }))
-}
-
-/// An error: a column isn't of its type.
-fn line(row: &SqliteRow) -> Result<Option<ChainLine>, sqlx::Error> {
-    if row.try_get::<Option<i64>, _>(14)?.is_none() {
-        return Ok(None);
-    }
-    let link = match row.try_get::<i64, _>(17)? {
-        0 => Link::Ours,
-        1 => Link::Adopted,
-        other => return Err(sqlx::Error::Decode(format!("adopted is {other}").into())),
-    };
-    Ok(Some(ChainLine {
-        prev: row.try_get(15)?,
-        hash: row.try_get(16)?,
-        link,
-    }))
+    Ok(None)
 }
 
 async fn orphans(connection: &mut Connection) -> Result<Orphans, StoreError> {
