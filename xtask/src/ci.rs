@@ -10,6 +10,7 @@ mod ignored;
 mod long;
 mod miri;
 mod mitmproxy;
+mod netns;
 pub(crate) mod original;
 mod packages;
 mod postgres;

@@ -1,7 +1,7 @@
 //! Finds tests that nobody runs: ignored, and in none of the groups above.
 
 use super::{
-    Missing, Outcome, bindfs, conformance, long, mitmproxy, original, postgres, python_mcp, shells,
+    Missing, Outcome, bindfs, conformance, long, mitmproxy, netns, original, postgres, python_mcp, shells,
     tampering, tmux, typescript_mcp,
 };
 use crate::command::{self, Failed, cargo};
@@ -9,6 +9,7 @@ use crate::command::{self, Failed, cargo};
 const GROUPS: &[&str] = &[
     bindfs::FILTER,
     mitmproxy::FILTER,
+    netns::FILTER,
     original::FILTER,
     postgres::FILTER,
     python_mcp::FILTER,

@@ -2,7 +2,8 @@
 
 use super::{
     Missing, Outcome, Step, arrows, bindfs, conformance, dependencies, deploy, fuzz, ignored, long, miri,
-    mitmproxy, original, postgres, python_mcp, sanitizers, shells, tampering, tmux, torture, typescript_mcp,
+    mitmproxy, netns, original, postgres, python_mcp, sanitizers, shells, tampering, tmux, torture,
+    typescript_mcp,
 };
 use crate::command::{self, Failed, cargo, say};
 use crate::{abuse, integration, test};
@@ -64,6 +65,10 @@ pub(super) const WITH_PACKAGES: &[Step] = &[
     Step {
         name: "postgres",
         run: postgres::check,
+    },
+    Step {
+        name: "netns",
+        run: netns::check,
     },
     Step {
         name: "tampering",

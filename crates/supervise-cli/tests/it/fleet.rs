@@ -3,6 +3,7 @@
 #[path = "../../../supervise-store/tests/it/fleet/cluster.rs"]
 #[allow(dead_code, reason = "the store's own tests need more of it")]
 mod cluster;
+mod hosts;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -79,6 +79,19 @@ impl Cluster {
         cluster
     }
 
+    /// The same with TLS: `server.crt` and `server.key` in `from` are its own.
+    #[allow(dead_code, reason = "not every program's tests need it")]
+    pub(crate) async fn encrypted(lines: &str, from: &Path) -> Cluster {
+        let lines =
+            format!("ssl = on\nssl_cert_file = '../server.crt'\nssl_key_file = '../server.key'\n{lines}");
+        let copy = |to: &Path| {
+            for file in ["server.crt", "server.key"] {
+                fs::copy(from.join(file), to.join(file)).unwrap();
+            }
+        };
+        Cluster::configured(&lines, copy).await
+    }
+
     /// Starts the server and waits until it lets somebody in.
     pub(crate) async fn run(&mut self) {
         let log = fs::File::options()
@@ -179,6 +192,42 @@ pub(crate) async fn run(connection: &mut PgConnection, statement: &str) -> Resul
             Err(code.map_or_else(|| error.to_string(), |code| code.into_owned()))
         }
     }
+}
+
+/// A root, and what it certifies as the server of `localhost`.
+#[allow(dead_code, reason = "not every program's tests need it")]
+pub(crate) fn certify(dir: &Path, root: &str, server: &str) {
+    let path = |name: &str, end: &str| dir.join(format!("{name}.{end}"));
+    let certificate = |name: &str, extension: &str| {
+        let mut openssl = Command::new("openssl");
+        openssl.args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ]);
+        openssl.args(["-days", "2", "-subj", "/CN=a test", "-addext", extension]);
+        openssl
+            .arg("-keyout")
+            .arg(path(name, "key"))
+            .arg("-out")
+            .arg(path(name, "crt"));
+        openssl.stderr(Stdio::null());
+        openssl
+    };
+    let mut own = certificate(root, "keyUsage=critical,keyCertSign");
+    assert!(own.status().unwrap().success());
+    let mut signed = certificate(server, "subjectAltName=DNS:localhost");
+    signed.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    signed
+        .arg("-CA")
+        .arg(path(root, "crt"))
+        .arg("-CAkey")
+        .arg(path(root, "key"));
+    assert!(signed.status().unwrap().success());
 }
 
 /// A program of PostgreSQL, which root can't run as itself.
