@@ -1,6 +1,6 @@
 //! `supervise audit`: what was decided, by whom, and why; and whether that is still what was written.
 
-mod choice;
+pub(super) mod choice;
 mod export;
 mod follow;
 mod list;

@@ -1,12 +1,15 @@
 //! `supervise fleet`: the database that the bottles of many machines share.
 
 mod add_bottle;
+mod audit;
 mod init;
 mod list;
+mod prune;
 mod remove_bottle;
+mod verify;
 
 use clap::Subcommand;
-use supervise_core::SafeText;
+use supervise_core::{SafeText, Slug};
 use supervise_store::{FleetAdmin, FleetUrl, StoreError};
 
 use crate::error::{CliError, Exit};
@@ -21,6 +24,9 @@ pub(crate) enum Verb {
     AddBottle(add_bottle::Args),
     RemoveBottle(remove_bottle::Args),
     List(list::Args),
+    Audit(audit::Args),
+    Verify(verify::Args),
+    Prune(prune::Args),
 }
 
 pub(crate) async fn run(verb: Verb, session: &Session<'_>) -> Result<Exit, CliError> {
@@ -29,6 +35,9 @@ pub(crate) async fn run(verb: Verb, session: &Session<'_>) -> Result<Exit, CliEr
         Verb::AddBottle(args) => add_bottle::run(args, session).await,
         Verb::RemoveBottle(args) => remove_bottle::run(args, session).await,
         Verb::List(args) => list::run(args, session).await,
+        Verb::Audit(args) => audit::run(args, session).await,
+        Verb::Verify(args) => verify::run(args, session).await,
+        Verb::Prune(args) => prune::run(args, session).await,
     }
 }
 
@@ -69,6 +78,17 @@ impl Place {
     async fn admin(self, session: &Session<'_>) -> Result<FleetAdmin, CliError> {
         FleetAdmin::connect(&self.url(session)?).await.map_err(failed)
     }
+}
+
+/// The bottles in scope: as they are named, or all, those that were removed as well.
+async fn bottles(url: &FleetUrl, session: &Session<'_>) -> Result<Vec<Slug>, CliError> {
+    if !session.scope.is_empty() {
+        return Ok(session.scope.clone());
+    }
+    let mut admin = FleetAdmin::connect(url).await.map_err(failed)?;
+    let bottles = admin.bottle_list().await.map_err(failed)?;
+    admin.close().await;
+    Ok(bottles.into_iter().map(|bottle| bottle.slug).collect())
 }
 
 /// What an operator's role is refused, an administrator's isn't.

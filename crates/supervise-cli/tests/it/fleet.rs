@@ -56,6 +56,77 @@ fn postgres_a_fleet_is_set_up_from_nothing() {
     assert!(listed.out.contains("removed"), "{}", listed.out);
 }
 
+/// One approval stands in it.
+fn the_fleet_s_own_log(world: &World, cluster: &Cluster) {
+    let audit = |more: &[&str]| {
+        world
+            .run(&[&["fleet", "audit", "--json"], more].concat())
+            .expect(0)
+            .json()
+    };
+    let entries = audit(&[]);
+    assert_eq!(entries.as_array().unwrap().len(), 1, "{entries}");
+    assert_eq!(
+        (
+            &entries[0]["id"],
+            &entries[0]["operator_action"],
+            &entries[0]["bottle_slug"]
+        ),
+        (&1.into(), &"approved".into(), &"far".into())
+    );
+    assert_eq!(audit(&["--bottle", "dev"]), serde_json::json!([]));
+    assert_eq!(audit(&["--action", "rejected"]), serde_json::json!([]));
+    assert_eq!(audit(&["--bottle", "far", "--limit", "1"]), entries);
+    let listed = world.run(&["fleet", "audit"]).expect(0);
+    assert!(
+        listed.out.contains("approved") && listed.out.contains("far egress"),
+        "{}",
+        listed.out
+    );
+
+    let whole = world.run(&["fleet", "verify", "--json"]).expect(0).json();
+    assert_eq!(
+        (&whole[0]["bottle_slug"], &whole[0]["chained"]),
+        (&"far".into(), &1.into())
+    );
+    let said = world.run(&["fleet", "verify", "--bottle", "far"]).expect(0);
+    let head = whole[0]["head"]["hash"].as_str().unwrap();
+    assert!(
+        said.out.contains("1 entries") && said.out.contains(head),
+        "{}",
+        said.out
+    );
+
+    // Delivered, so it may go; the log stays.
+    world.run(&["fleet", "prune", "--older-than", "0"]).expect(6);
+    let prune = ["fleet", "prune", "--older-than", "0", "--yes", "--json"];
+    let pruned = world.run(&prune).expect(0).json();
+    assert_eq!(
+        pruned,
+        serde_json::json!([{"bottle_slug": "far", "deleted_proposals": 1}])
+    );
+    assert_eq!(audit(&[]), entries);
+
+    // Whoever owns the database can switch its triggers off.
+    block_on(async {
+        let mut admin = cluster.admin_sql().await;
+        for statement in [
+            "ALTER TABLE supervise.audit_entries DISABLE TRIGGER USER",
+            "ALTER TABLE supervise.audit_entries NO FORCE ROW LEVEL SECURITY",
+            "UPDATE supervise.audit_entries SET operator = 'mallory'",
+        ] {
+            cluster::run(&mut admin, statement).await.unwrap();
+        }
+    });
+    let ran = world.run(&["fleet", "verify"]).expect(1);
+    assert!(ran.err.contains("far: entry 1"), "{}", ran.err);
+    let json = world.run(&["fleet", "verify", "--json"]).expect(1).json();
+    assert_eq!(
+        (&json[0]["ok"], &json[0]["problem"]["id"]),
+        (&false.into(), &1.into())
+    );
+}
+
 #[test]
 #[ignore = "needs PostgreSQL"]
 fn postgres_operators_may_bring_a_password() {
@@ -162,6 +233,7 @@ fn postgres_one_list_has_this_host_and_the_fleet() {
         world.run(&["approve", hold.id()]).expect(4);
         queue.close().await;
     });
+    the_fleet_s_own_log(&world, &cluster);
     world.run(&["approve", &here.id]).expect(0);
     world.run(&["audit", "verify", "--strict"]).expect(0);
     // A fleet that can't be reached costs a line, and hides nothing of this host.

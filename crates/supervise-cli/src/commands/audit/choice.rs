@@ -6,7 +6,7 @@ use super::moment::Moment;
 
 /// Options that narrow down the entries, together with `--bottle`.
 #[derive(Debug, Default, clap::Args)]
-pub(super) struct Choice {
+pub(in crate::commands) struct Choice {
     /// Only entries of this component: egress, capability, gitleaks
     #[arg(long, value_name = "NAME")]
     component: Option<String>,
@@ -28,7 +28,7 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    pub(super) fn filter(self) -> AuditFilter {
+    pub(in crate::commands) fn filter(self) -> AuditFilter {
         AuditFilter {
             component: self.component,
             action: self.action,
