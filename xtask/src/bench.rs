@@ -2,6 +2,7 @@
 
 mod agent;
 pub(crate) mod client;
+mod cluster;
 mod http;
 mod inputs;
 pub(crate) mod machine;
@@ -106,6 +107,13 @@ fn build() -> Result<(), Failed> {
         "supervise-cli",
         "--bins",
     ])?;
-    release(&["--package", "supervise-store", "--example", "decide"])?;
+    release(&[
+        "--package",
+        "supervise-store",
+        "--features",
+        "postgres",
+        "--example",
+        "decide",
+    ])?;
     release(&["--package", "xtask"])
 }

@@ -13,7 +13,7 @@ mod mitmproxy;
 mod netns;
 pub(crate) mod original;
 mod packages;
-mod postgres;
+pub(crate) mod postgres;
 mod python_mcp;
 mod sanitizers;
 mod shells;

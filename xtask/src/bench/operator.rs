@@ -14,6 +14,8 @@ pub(super) enum Way {
     PlainSql,
     /// By the response's file, in a queue of files.
     File,
+    /// Through the store, in a fleet.
+    Fleet,
 }
 
 impl Operator {
@@ -31,6 +33,13 @@ impl Operator {
         Dialogue::start(&mut decide).map(Operator)
     }
 
+    /// Stands at a fleet's database.
+    pub(super) fn at_fleet(ground: &Ground, url: &str) -> Result<Operator, Failed> {
+        let mut decide = program::built("examples/decide")?;
+        decide.arg("at-fleet").arg(ground.root()).arg(url);
+        Dialogue::start(&mut decide).map(Operator)
+    }
+
     pub(super) fn count_pending(&mut self) -> Result<u64, Failed> {
         number(&self.0.ask("count")?)
     }
@@ -45,6 +54,7 @@ impl Operator {
             Way::Store => "next store",
             Way::PlainSql => "next plain",
             Way::File => "next file",
+            Way::Fleet => "next fleet",
         };
         number(&self.0.ask(command)?)
     }

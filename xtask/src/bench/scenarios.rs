@@ -35,12 +35,18 @@ enum Whom {
 pub(super) enum Queue {
     Sqlite,
     Files,
+    Postgres,
 }
 
 impl Scenario {
     /// Whether it is measured on that kind of queue: it says so in its name.
     pub(super) fn is_on(&self, queue: Queue) -> bool {
-        (queue == Queue::Files) == self.name.contains("-files")
+        let own = match self.name {
+            name if name.contains("-files") => Queue::Files,
+            name if name.contains("-fleet") => Queue::Postgres,
+            _ => Queue::Sqlite,
+        };
+        queue == own
     }
 
     pub(super) fn suits(&self, subject: &Subject) -> bool {
@@ -81,6 +87,7 @@ scenarios! {
     "latency-sql", Everybody => latency::by_plain_sql,
     "latency-files", Ours => latency::through_files,
     "latency-files-poll", Ours => latency::through_files_by_poll,
+    "latency-fleet", Ours => latency::through_fleet,
     "held-200", Everybody => held::few,
     "held-10000", Ours => held::many,
     "held-10000-sse", Ours => held::many_with_progress,

@@ -21,7 +21,7 @@ pub(super) fn check(_: Missing) -> Result<Outcome, Failed> {
 }
 
 /// The newest version's.
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir(VERSIONS).ok()?.flatten();
     let programs = versions.map(|version| version.path().join("bin"));
     programs

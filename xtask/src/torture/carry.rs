@@ -13,6 +13,9 @@ use crate::command::{Failed, say};
 use crate::torture::ledger::Ledger;
 
 const SLUG: &str = "far";
+const LIFE: u64 = 800;
+/// Long enough to be killed in.
+const LIFE_AT_LEAST: u64 = 20;
 /// Without a kill everything comes to rest within this.
 const REST: Duration = Duration::from_secs(60);
 
@@ -21,6 +24,9 @@ pub(crate) struct Args {
     /// How many proposals are asked and answered at least
     #[arg(long, default_value_t = 300)]
     proposals: usize,
+    /// How long a side lives at most, in milliseconds: a short life is a start and little else
+    #[arg(long, value_name = "MS", default_value_t = LIFE)]
+    life: u64,
     /// Repeats the choices of an earlier run; the timing is the machine's
     #[arg(long)]
     seed: Option<u64>,
@@ -30,6 +36,7 @@ impl Args {
     pub(super) fn short() -> Self {
         Args {
             proposals: 300,
+            life: LIFE,
             seed: None,
         }
     }
@@ -48,7 +55,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     say(&format!("carry: {} proposals, seed {seed}", args.proposals));
     let world = World::bare(Queue::Files, SLUG)?;
     let said = Mutex::new(Said::default());
-    let kills = play(&world, &said, args.proposals, Random::new(seed))?;
+    let kills = play(&world, &said, args, Random::new(seed))?;
     let ledger = Ledger::default();
     settle(&world, &said, &ledger)?;
     let said = lock(&said);
@@ -61,7 +68,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     verdict("carry", seed, &ledger.findings())
 }
 
-fn play(world: &World, said: &Mutex<Said>, proposals: usize, mut random: Random) -> Result<usize, Failed> {
+fn play(world: &World, said: &Mutex<Said>, args: &Args, mut random: Random) -> Result<usize, Failed> {
     let mut kills = 0;
     std::thread::scope(|threads| {
         let start = |role: &'static str| -> Result<Child, Failed> {
@@ -76,8 +83,8 @@ fn play(world: &World, said: &Mutex<Said>, proposals: usize, mut random: Random)
             Ok(child)
         };
         let (mut bottle, mut host) = (start("bottle")?, start("host")?);
-        while lock(said).told.len() < proposals {
-            std::thread::sleep(random.millis(20, 800));
+        while lock(said).told.len() < args.proposals {
+            std::thread::sleep(random.millis(LIFE_AT_LEAST, args.life.max(LIFE_AT_LEAST + 1)));
             let which = random.below(3);
             if which != 0 {
                 end(&mut bottle);

@@ -14,7 +14,10 @@ use super::world::World;
 /// Exit codes that a decision may honestly have here: done, no longer there, decided by an earlier run that was
 /// killed before it could say so.
 const HONEST: [i32; 3] = [0, 3, 4];
-const LOCKED: &str = "the database is locked by another program";
+const BUSY: [&str; 2] = [
+    "the database is locked by another program",
+    "it gave no answer within 250 ms",
+];
 const RESTS_WITHIN: Duration = Duration::from_secs(30);
 const LIST_EVERY: Duration = Duration::from_millis(100);
 
@@ -52,7 +55,8 @@ fn try_list(world: &World, ledger: &Ledger) -> Option<Vec<Value>> {
     let output = world.supervise(&["list", "--json"]).ok()?;
     if !output.status.success() {
         // A bottle is given 250 ms, and a machine under load takes them.
-        if !String::from_utf8_lossy(&output.stderr).contains(LOCKED) {
+        let said = String::from_utf8_lossy(&output.stderr);
+        if !BUSY.iter().any(|busy| said.contains(busy)) {
             note(ledger, "list", &output, &[0]);
         }
         return None;
@@ -62,6 +66,15 @@ fn try_list(world: &World, ledger: &Ledger) -> Option<Vec<Value>> {
         ledger.seen(field(one, "id"), &host(one));
     }
     Some(listed)
+}
+
+/// Whether the operator finds it.
+pub(super) fn is_there(world: &World, id: &str) -> bool {
+    let shown = world.said(&["show", id, "--json"]);
+    let shown = shown
+        .ok()
+        .and_then(|shown| serde_json::from_str::<Value>(&shown).ok());
+    shown.is_some_and(|shown| field(&shown, "id") == id)
 }
 
 fn one_decision(world: &World, ledger: &Ledger, random: &mut Random, one: &Value) {

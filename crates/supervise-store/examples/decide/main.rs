@@ -8,6 +8,8 @@ mod clock;
 mod diff;
 mod files;
 mod fill;
+#[cfg(feature = "postgres")]
+mod fleet;
 mod page;
 mod plain;
 mod six_steps;
@@ -19,7 +21,7 @@ use supervise_core::{Root, Slug};
 
 type Error = Box<dyn std::error::Error>;
 
-const USAGE: &str = "usage: decide at ROOT | at-files ROOT | fill ROOT BOTTLES PENDING ARCHIVED | fill-audit ROOT ENTRIES | \
+const USAGE: &str = "usage: decide at ROOT | at-files ROOT | at-fleet ROOT URL | fill ROOT BOTTLES PENDING ARCHIVED | fill-audit ROOT ENTRIES | \
     page ROOT TIMES | diff BEFORE AFTER TIMES";
 
 /// One queue under a root, as every command here needs it.
@@ -43,6 +45,8 @@ async fn main() -> Result<(), Error> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["at", root] => obey(&Bench::new(root)?).await,
+        #[cfg(feature = "postgres")]
+        ["at-fleet", root, url] => obey_in_fleet(&Bench::new(root)?, url).await,
         ["at-files", root] => obey_in_files(&Bench::new(root)?).await,
         ["fill", root, bottles, pending, archived] => {
             fill::fill(root, bottles.parse()?, pending.parse()?, archived.parse()?).await?;
@@ -82,6 +86,19 @@ async fn obey_in_files(bench: &Bench) -> Result<(), Error> {
     for line in io::stdin().lock().lines() {
         match line?.as_str() {
             "next file" => say(&files.decide_next().await?)?,
+            other => return Err(format!("unknown command: {other}").into()),
+        }
+    }
+    Ok(())
+}
+
+/// The same in a fleet.
+#[cfg(feature = "postgres")]
+async fn obey_in_fleet(bench: &Bench, url: &str) -> Result<(), Error> {
+    let mut fleet = fleet::Fleet::open(bench, url).await?;
+    for line in io::stdin().lock().lines() {
+        match line?.as_str() {
+            "next fleet" => say(&fleet.decide_next().await?)?,
             other => return Err(format!("unknown command: {other}").into()),
         }
     }

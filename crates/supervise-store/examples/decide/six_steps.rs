@@ -13,16 +13,25 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
+    pub(crate) fn new(host: Host, queue: Queue) -> Steps {
+        Steps { host, queue }
+    }
+
     async fn open(bench: &Bench) -> Result<Steps, Error> {
         let queue_dir = bench.root.queue_dir(&bench.slug);
-        Ok(Steps {
-            host: Host::create(&bench.root).await?,
-            queue: Queue::open(&queue_dir, &bench.slug).await?,
-        })
+        let host = Host::create(&bench.root).await?;
+        Ok(Steps::new(host, Queue::open(&queue_dir, &bench.slug).await?))
+    }
+
+    /// The id of what was asked first.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn first_pending(&self) -> Result<Option<String>, Error> {
+        let page = self.queue.proposal_page().await?;
+        Ok(page.proposals.into_iter().next().map(|one| one.proposal.id))
     }
 
     /// Says when the answer's transaction was committed.
-    async fn decide(&self, id: String) -> Result<i64, Error> {
+    pub(crate) async fn decide(&self, id: String) -> Result<i64, Error> {
         let lock = self.host.bottle_lock(self.queue.slug()).await?;
         let found = self.queue.proposal_find(&id).await?;
         let found = found.first().ok_or("the proposal is gone")?;

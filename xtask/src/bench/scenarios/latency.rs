@@ -2,6 +2,7 @@
 
 use super::{Measure, Size};
 use crate::bench::agent::{Agent, number};
+use crate::bench::cluster::Cluster;
 use crate::bench::mounted::Mounted;
 use crate::bench::operator::{Operator, Way};
 use crate::bench::reading::{Goal, Reading, percentile};
@@ -44,6 +45,18 @@ pub(super) fn through_files_by_poll(subject: &Subject, size: Size) -> Measure {
         play(&server, || Operator::at_files(&ground), size, Way::File)?,
         [25.0, 50.0],
     )
+}
+
+/// In a fleet, whose database says that something has come.
+pub(super) fn through_fleet(subject: &Subject, size: Size) -> Measure {
+    let ground = Ground::new()?;
+    let Some(cluster) = Cluster::start(&ground)? else {
+        say("      left out: PostgreSQL is not installed");
+        return Ok(Vec::new());
+    };
+    let server = Server::start_at(subject, &ground, PATIENCE, &cluster.bottle)?;
+    let operator = || Operator::at_fleet(&ground, &cluster.operators);
+    readings(play(&server, operator, size, Way::Fleet)?, [2.0, 20.0])
 }
 
 fn readings(mut times: Vec<f64>, [p50, p99]: [f64; 2]) -> Measure {
