@@ -43,8 +43,7 @@ pub(crate) struct Watch {
     /// Responses up to this row have been handed out.
     seen_row: i64,
     recheck_until: Option<Instant>,
-    /// The truth: how often to look while anything is held.
-    poll_every: Duration,
+    /// The truth: when to look whatever hints come.
     next_poll: Instant,
     /// Whether a change was seen since every held proposal was last looked at one by one.
     stale: bool,
@@ -66,15 +65,13 @@ impl Watch {
         let data_version = connection.data_version().await?;
         let seen_row = row::last_response_row(&mut connection.sql).await?;
         connection.rollback().await;
-        let poll_every = connection.poll_every();
-        let next_poll = Instant::now() + poll_every;
+        let next_poll = Instant::now() + connection.poll_every();
         Ok(Watch {
             holds,
             bell,
             data_version,
             seen_row,
             recheck_until: None,
-            poll_every,
             next_poll,
             stale: false,
             complained_at: None,
@@ -101,7 +98,7 @@ impl Watch {
         self.place = place;
         if place == Place::Lost {
             // The poll's turn is over, or it would come again at once.
-            self.next_poll = Instant::now() + self.poll_every;
+            self.next_poll = Instant::now() + connection.poll_every();
         }
         followed
     }
@@ -158,7 +155,7 @@ impl Watch {
             Err(error) => self.complain(&error, "the queue could not be read; trying again"),
         }
         if Instant::now() >= self.next_poll {
-            self.next_poll = Instant::now() + self.poll_every;
+            self.next_poll = Instant::now() + connection.poll_every();
             self.look_at_each(connection).await;
         }
     }

@@ -101,8 +101,9 @@ impl Session {
     /// Nobody waits any more.
     pub(super) async fn rest(&mut self) -> Result<(), Error> {
         if let Session::Hearing(listener, ear @ Ear::Listening) = self {
-            let rested = timeout(CONNECT_LIMIT, listener.unlisten_all()).await;
+            // Noted first: whoever gives this up half-way must ask for notifications again.
             *ear = Ear::Resting;
+            let rested = timeout(CONNECT_LIMIT, listener.unlisten_all()).await;
             return rested.unwrap_or(Err(Error::PoolTimedOut));
         }
         Ok(())

@@ -1,5 +1,8 @@
 //! A bottle's line.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use supervise_core::Status;
@@ -116,6 +119,25 @@ async fn postgres_news_are_heard_once_and_hinted() {
     assert!(line.poll_every() < Duration::from_millis(800));
     let listening = "SELECT 1 FROM pg_stat_activity WHERE query = 'UNLISTEN *'";
     assert_eq!(run(&mut scene.cluster.admin_sql().await, listening).await, Ok(1));
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL"]
+async fn postgres_hints_come_again_after_a_rest_that_was_given_up() {
+    let scene = Scene::set().await;
+    let (mut line, mut operator) = (scene.bottle().await, scene.operator().await);
+    line.load().await.unwrap();
+    let hint = async |line: &mut BottleLine| timeout(Duration::from_secs(5), line.hinted()).await;
+    hint(&mut line).await.expect("the first hint");
+    {
+        // A job comes while the rest is on its way.
+        let mut rest = pin!(line.rest());
+        poll_fn(|context| Poll::Ready(assert!(rest.as_mut().poll(context).is_pending()))).await;
+    }
+    hint(&mut line).await.expect("the first hint behind a rest");
+    operator.submit(&proposal("from the host")).await.unwrap();
+    hint(&mut line).await.expect("a hint");
+    assert_eq!(line.news().await.unwrap().len(), 1);
 }
 
 #[tokio::test]
