@@ -82,13 +82,18 @@ impl Connection {
 
     /// Notes what the other side has told. True if anything was new. Outside of a transaction.
     pub(crate) async fn take_in(&mut self) -> Result<bool, StoreError> {
+        self.take_in_heard(None).await
+    }
+
+    /// The same where a hint has named the files it is about.
+    pub(crate) async fn take_in_heard(&mut self, heard: Option<Vec<String>>) -> Result<bool, StoreError> {
         // While it is noted nothing is told: it came from there.
         let Some(mut line) = self.line.take() else {
             return Ok(false);
         };
         let taken = match &mut line {
             Line::HostFiles(host) => files::import(self, host).await,
-            Line::BottleFiles(bottle) => self.take_news(bottle).await,
+            Line::BottleFiles(bottle) => self.take_news(bottle, heard).await,
             #[cfg(feature = "postgres")]
             Line::BottleFleet(fleet) => match fleet.news().await {
                 Ok(news) => self.note_all(news).await,
@@ -113,8 +118,12 @@ impl Connection {
         Ok(any)
     }
 
-    async fn take_news(&mut self, bottle: &mut BottleFiles) -> Result<bool, StoreError> {
-        let news = bottle.news().await?;
+    async fn take_news(
+        &mut self,
+        bottle: &mut BottleFiles,
+        heard: Option<Vec<String>>,
+    ) -> Result<bool, StoreError> {
+        let news = bottle.news(heard).await?;
         if news.is_empty() {
             return Ok(false);
         }

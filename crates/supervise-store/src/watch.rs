@@ -140,14 +140,15 @@ impl Watch {
         if wake == Wake::Hint && connection.is_shared() {
             self.recheck_until = Some(Instant::now() + RECHECK_FOR);
         }
-        let mut looked = self.look(connection).await;
+        let heard = self.bell.heard().filter(|_| wake == Wake::Hint);
+        let mut looked = self.look(connection, heard).await;
         // The hint came while the other program's commit was still under way: that is a matter of microseconds.
         for _ in 0..QUICK_LOOKS {
             if !matches!(looked, Err(StoreError::Busy)) {
                 break;
             }
             tokio::task::yield_now().await;
-            looked = self.look(connection).await;
+            looked = self.look(connection, None).await;
         }
         match looked {
             Ok(found) if found => self.recheck_until = None,
@@ -168,8 +169,13 @@ impl Watch {
         }
     }
 
-    async fn look(&mut self, connection: &mut Connection) -> Result<bool, StoreError> {
-        let told = connection.take_in().await?;
+    /// `heard`: the names that the hint was about; without them everything is looked through.
+    async fn look(
+        &mut self,
+        connection: &mut Connection,
+        heard: Option<Vec<String>>,
+    ) -> Result<bool, StoreError> {
+        let told = connection.take_in_heard(heard).await?;
         let data_version = if connection.is_shared() {
             connection.data_version().await?
         } else {
@@ -268,28 +274,51 @@ mod bell {
     use crate::files::TEMPORARY;
 
     /// inotify on the directory, or nothing where there is none to be had.
-    pub(crate) struct Bell(Option<AsyncFd<OwnedFd>>);
+    pub(crate) struct Bell {
+        fd: Option<AsyncFd<OwnedFd>>,
+        heard: Heard,
+    }
+
+    /// Of more it is quicker to look through all.
+    const MAX_HEARD: usize = 64;
+
+    /// What it rang for since that was last asked.
+    #[derive(Default)]
+    struct Heard {
+        names: Vec<String>,
+        /// The kernel has dropped some, or it was about the directory itself.
+        lost: bool,
+    }
 
     impl Bell {
         pub(crate) fn on(dir: Option<&Path>) -> Bell {
-            let Some(dir) = dir else { return Bell(None) };
-            match watch(dir) {
-                Ok(fd) => Bell(Some(fd)),
-                Err(error) => {
-                    tracing::warn!(%error, "no inotify on the queue; decisions are noticed by polling");
-                    Bell(None)
-                }
+            let fd = dir.and_then(|dir| {
+                watch(dir)
+                    .inspect_err(|error| {
+                        tracing::warn!(%error, "no inotify on the queue; decisions are noticed by polling");
+                    })
+                    .ok()
+            });
+            Bell {
+                fd,
+                heard: Heard::default(),
             }
         }
 
+        /// The files it rang for since the last time; `None` if any other may have changed as well.
+        pub(crate) fn heard(&mut self) -> Option<Vec<String>> {
+            let heard = std::mem::take(&mut self.heard);
+            (!heard.lost).then_some(heard.names)
+        }
+
         pub(crate) async fn rung(&mut self) {
-            let Some(fd) = &self.0 else {
+            let Some(fd) = &self.fd else {
                 return std::future::pending().await;
             };
             loop {
                 match fd.readable().await {
                     Ok(mut ready) => {
-                        let rung = drain(fd.get_ref());
+                        let rung = drain(fd.get_ref(), &mut self.heard);
                         ready.clear_ready();
                         if rung {
                             return;
@@ -301,12 +330,12 @@ mod bell {
                     }
                 }
             }
-            self.0 = None;
+            self.fd = None;
         }
 
         pub(crate) fn silence(&mut self) {
-            if let Some(fd) = &self.0 {
-                drain(fd.get_ref());
+            if let Some(fd) = &self.fd {
+                drain(fd.get_ref(), &mut self.heard);
             }
         }
     }
@@ -329,13 +358,17 @@ mod bell {
     }
 
     /// Whether any of it is news: a file under a temporary name is not finished yet.
-    fn drain(fd: &OwnedFd) -> bool {
+    fn drain(fd: &OwnedFd, heard: &mut Heard) -> bool {
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut events = inotify::Reader::new(fd, &mut buffer);
         let mut news = false;
         while let Ok(event) = events.next() {
-            news |=
-                !(event.file_name()).is_some_and(|name| name.to_bytes().starts_with(TEMPORARY.as_bytes()));
+            match event.file_name().map(|name| name.to_string_lossy()) {
+                Some(name) if name.starts_with(TEMPORARY) => continue,
+                Some(name) if heard.names.len() < MAX_HEARD => heard.names.push(name.into_owned()),
+                _ => heard.lost = true,
+            }
+            news = true;
         }
         news
     }
@@ -351,6 +384,10 @@ mod bell {
     impl Bell {
         pub(crate) fn on(_dir: Option<&Path>) -> Bell {
             Bell
+        }
+
+        pub(crate) fn heard(&mut self) -> Option<Vec<String>> {
+            None
         }
 
         pub(crate) async fn rung(&mut self) {

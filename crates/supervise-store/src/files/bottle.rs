@@ -92,15 +92,20 @@ impl BottleFiles {
             .into_iter()
             .partition(|note| !matches!(note, Note::Delivered(_) | Note::Withdrawn(_)));
         let mut notes = asked;
-        notes.extend(self.news().await?);
+        notes.extend(self.news(None).await?);
         notes.extend(ended);
         Ok(notes)
     }
 
-    /// What the host has told since the last time.
-    pub(crate) async fn news(&mut self) -> Result<Vec<Note>, StoreError> {
+    /// What the host has told since the last time. `heard`: the only names that can have come or gone; without it
+    /// all are looked through.
+    pub(crate) async fn news(&mut self, heard: Option<Vec<String>>) -> Result<Vec<Note>, StoreError> {
         let told = std::mem::take(&mut self.told);
-        let read = blocking(&self.outbox, move |folder| Ok(read_new(folder, told))).await?;
+        let heard = heard.map(|names| {
+            let names = names.iter().filter_map(|name| Name::read(name)).collect();
+            (names, self.claims.clone())
+        });
+        let read = blocking(&self.outbox, move |folder| Ok(read_new(folder, told, heard))).await?;
         self.told = read.told;
         self.complain(read.unreadable);
         let mut notes = read.notes?;
@@ -177,16 +182,18 @@ struct Read {
     notes: Result<Vec<Note>, StoreError>,
 }
 
-fn read_new(folder: &Folder, mut told: HashSet<Name>) -> Read {
-    let mut claims = HashSet::new();
+fn read_new(folder: &Folder, mut told: HashSet<Name>, heard: Option<(Vec<Name>, HashSet<Uuid>)>) -> Read {
+    let (heard, mut claims) = heard.map_or((None, HashSet::new()), |(names, claims)| (Some(names), claims));
     let mut unreadable = Vec::new();
-    let notes = folder.names().and_then(|names| {
-        claims.extend(
-            names
-                .iter()
-                .filter(|name| name.kind == Kind::Claim)
-                .map(|name| name.id),
-        );
+    let is_whole = heard.is_none();
+    let notes = heard.map_or_else(|| folder.names(), Ok).and_then(|names| {
+        for name in names.iter().filter(|name| name.kind == Kind::Claim) {
+            if is_whole || folder.has(*name)? {
+                claims.insert(name.id);
+            } else {
+                claims.remove(&name.id);
+            }
+        }
         let mut fresh: Vec<Name> = (names.into_iter())
             .filter(|name| name.kind != Kind::Claim && !told.contains(name))
             .collect();

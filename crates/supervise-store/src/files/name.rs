@@ -49,10 +49,15 @@ impl Name {
             "response" => Kind::Response,
             "reopened" => Kind::Reopened,
             "ended" => Kind::Ended,
-            other => Kind::Joined(other.strip_prefix("joined-")?.parse().ok()?),
+            other => {
+                let count: u64 = other.strip_prefix("joined-")?.parse().ok()?;
+                if other != format!("joined-{count}") {
+                    return None;
+                }
+                Kind::Joined(count)
+            }
         };
-        let read = Name::new(parse_id(id)?, kind);
-        (read.to_string() == name).then_some(read)
+        Some(Name::new(parse_id(id)?, kind))
     }
 }
 
