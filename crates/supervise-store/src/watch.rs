@@ -140,7 +140,9 @@ impl Watch {
         if wake == Wake::Hint && connection.is_shared() {
             self.recheck_until = Some(Instant::now() + RECHECK_FOR);
         }
-        let heard = self.bell.heard().filter(|_| wake == Wake::Hint);
+        // Hints without a pause don't put off the look through everything.
+        let by_name = wake == Wake::Hint && Instant::now() < self.next_poll;
+        let heard = self.bell.heard().filter(|_| by_name);
         let mut looked = self.look(connection, heard).await;
         // The hint came while the other program's commit was still under way: that is a matter of microseconds.
         for _ in 0..QUICK_LOOKS {
