@@ -10,6 +10,9 @@ use super::world::{Queue, World};
 use super::{agents, operator};
 use crate::command::Failed;
 
+/// So many of a bottle's proposals are listed at most.
+const LISTED: usize = 1000;
+
 /// Every promise in the ledger against what is there now.
 pub(super) fn check(world: &World, ledger: &Ledger) -> Result<(), Failed> {
     let bottle = &world.bottles[0];
@@ -27,7 +30,8 @@ pub(super) fn check(world: &World, ledger: &Ledger) -> Result<(), Failed> {
             continue;
         }
         // Of very many only the oldest are listed.
-        if !agents::check(bottle, ledger, id, host) && !operator::is_there(world, id) {
+        let is_left_out = || pending.len() >= LISTED && operator::is_there(world, id);
+        if !agents::check(bottle, ledger, id, host) && !is_left_out() {
             ledger.find(format!("{id} ({host}) is neither pending nor decided"));
         }
     }

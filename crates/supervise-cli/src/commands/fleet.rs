@@ -41,6 +41,9 @@ pub(crate) async fn run(verb: Verb, session: &Session<'_>) -> Result<Exit, CliEr
     }
 }
 
+/// A bottle's name in a table.
+const NAME_COLUMNS: usize = 24;
+
 /// Where the database is.
 #[derive(clap::Args)]
 struct Place {

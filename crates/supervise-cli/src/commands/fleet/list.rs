@@ -3,7 +3,7 @@
 use serde::Serialize;
 use supervise_store::FleetBottle;
 
-use super::{Place, failed};
+use super::{NAME_COLUMNS, Place, failed};
 use crate::error::{CliError, Exit};
 use crate::session::{Format, Session};
 use crate::ui::{Line, Paint, line};
@@ -15,7 +15,6 @@ Examples:
 
 The operators' address will do.";
 
-const NAME_COLUMNS: usize = 24;
 const STATE_COLUMNS: usize = 40;
 
 /// List a fleet's bottles, whether their sidecars are connected, and what is pending

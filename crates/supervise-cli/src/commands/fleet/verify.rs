@@ -4,7 +4,7 @@ use serde::Serialize;
 use supervise_core::{SafeLine, Slug};
 use supervise_store::{Fleet, Verified};
 
-use super::{Place, bottles, failed};
+use super::{NAME_COLUMNS, Place, bottles, failed};
 use crate::error::{CliError, Exit, Kind};
 use crate::render::verified::VerifiedObject;
 use crate::session::{Format, Session};
@@ -20,8 +20,6 @@ Goes through each bottle's log, also of those that were removed: every entry is 
 hash, each hash with the one before, and the last with the head. Exit 1 names the first entry that
 is wrong. Whoever owns the database can make a new chain: keep the heads where they can't. The
 operators' address will do.";
-
-const NAME_COLUMNS: usize = 24;
 
 /// Check that no audit entry of a fleet was changed, removed or inserted
 #[derive(Debug, clap::Args)]
