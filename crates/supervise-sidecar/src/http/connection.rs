@@ -1,6 +1,7 @@
 //! One connection from its acceptance to its end.
 
 use std::convert::Infallible;
+use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -65,9 +66,13 @@ pub(crate) async fn drive(
             Phase::Stopping => connection.as_mut().graceful_shutdown(),
             Phase::Closed => break,
         }
+        let turn = poll_fn(|cx| {
+            link.begin_turn();
+            connection.as_mut().poll(cx)
+        });
         tokio::select! {
             // A connection that ends in an error has told its client, or has none any more.
-            ended = connection.as_mut() => {
+            ended = turn => {
                 if ended.is_err_and(|error| error.is_parse()) {
                     sidecar.metrics.rejected(Rejected::Malformed);
                 }

@@ -1,5 +1,6 @@
 //! What the parts of one connection know about each other: the service, the answer's body and the wire.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,9 @@ pub(crate) struct Link {
     seat: Seat,
     metrics: Arc<Metrics>,
     severed: AtomicBool,
+    /// How often the connection was let run, and when it last began a request.
+    turn: AtomicU64,
+    begun_in: AtomicU64,
     /// Requests that were begun to be served.
     requests: AtomicU64,
     /// The one whose length is ambiguous, the last of its connection; 0 = none.
@@ -77,6 +81,8 @@ impl Link {
             seat,
             metrics,
             severed: AtomicBool::new(false),
+            turn: AtomicU64::new(1),
+            begun_in: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             ambiguous: AtomicU64::new(0),
             last: AtomicBool::new(false),
@@ -129,9 +135,24 @@ impl Link {
         self.severed.store(true, Ordering::Relaxed);
     }
 
-    /// The next request begins.
-    pub(super) fn begin_request(&self) {
+    /// The runtime lets this connection run; the others have had their turn.
+    pub(super) fn begin_turn(&self) {
+        self.turn.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The next request begins, one in each turn: who sends many at once is not answered before everybody else.
+    pub(super) async fn begin_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        // The library polls a request several times within one turn, so a yield of the runtime's is none here.
+        poll_fn(|cx| {
+            let turn = self.turn.load(Ordering::Relaxed);
+            if self.begun_in.swap(turn, Ordering::Relaxed) != turn {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 
     /// That request, the first is 1, doesn't say clearly how long it is.

@@ -38,7 +38,7 @@ pub(super) async fn serve(
     link: Arc<Link>,
     request: Request<Incoming>,
 ) -> ReplyResponse {
-    link.begin_request();
+    link.begin_request().await;
     let line = sidecar.config.debug.then(|| line(&request));
     let generation = Generation::of_head(request.headers());
     let response = match contain(answer(&sidecar, &link, request)).await {

@@ -1,5 +1,9 @@
 //! Clients that ask and don't read what they are answered.
 
+use std::future::poll_fn;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use supervise_store::Verdict;
@@ -43,6 +47,47 @@ async fn those_who_read_nothing_keep_nobody_out() {
     assert!(begun.elapsed() < Duration::from_secs(2));
     server.decide(Verdict::Approve, "").await;
     assert!(text(&held.response().await.json()).starts_with("status: approved"));
+}
+
+/// Unlike the runtime's own yield doesn't wait until nobody else has anything to do.
+async fn next_round() {
+    let mut over = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut over, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_asks_much_at_once_doesnt_keep_the_next_client_waiting() {
+    let server = Server::start().await;
+    let request = |body: &str| {
+        let length = body.len();
+        format!("POST / HTTP/1.1\r\nHost: supervise\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    // Nothing is awaited until both have asked, and the server runs on this thread.
+    let mut greedy = TcpStream::connect(server.address).unwrap();
+    greedy.write_all(request(PING).repeat(100).as_bytes()).unwrap();
+    let mut modest = TcpStream::connect(server.address).unwrap();
+    modest.write_all(request(PING).as_bytes()).unwrap();
+    modest.set_nonblocking(true).unwrap();
+    greedy.set_nonblocking(true).unwrap();
+    // A task of its own that wakes itself at once comes round as often as the server's.
+    let served = tokio::spawn(async move {
+        let mut buffer = [0; 64 * 1024];
+        while let Err(error) = modest.read(&mut buffer) {
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            next_round().await;
+        }
+        let length = greedy.read(&mut buffer).unwrap_or_default();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    });
+    let answers = served.await.unwrap().matches("HTTP/1.1 200").count();
+    assert!(answers <= 4, "{answers} answers to the greedy one came first");
 }
 
 #[tokio::test]
