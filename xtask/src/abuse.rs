@@ -10,6 +10,8 @@ mod random;
 mod slow;
 mod verdict;
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
 
 use crate::bench::machine;
@@ -38,6 +40,9 @@ pub(crate) struct Args {
     /// Attacks the optimised programs; only then are times judged
     #[arg(long)]
     release: bool,
+    /// Attacks this sidecar, an image's say, instead of the one that is built
+    #[arg(long, value_name = "PROGRAM")]
+    sidecar: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,6 +103,7 @@ pub(crate) fn run_short() -> Result<(), Failed> {
         connections: 2_000,
         seconds: 6,
         release: false,
+        sidecar: None,
     })
 }
 

@@ -11,7 +11,8 @@ mod origin;
 mod sbom;
 mod tar;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use archive::{Archive, Contents, Health};
@@ -172,7 +173,9 @@ fn keep(product: &Product) -> Result<PathBuf, Failed> {
     fs::create_dir_all(&folder).map_err(wrong)?;
     fs::write(&archive, &product.archive.bytes).map_err(wrong)?;
     fs::write(folder.join(format!("{SIDECAR}.cdx.json")), &product.sbom).map_err(wrong)?;
-    fs::write(folder.join(SIDECAR), &product.binary).map_err(wrong)?;
+    let program = folder.join(SIDECAR);
+    fs::write(&program, &product.binary).map_err(wrong)?;
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).map_err(wrong)?;
     fs::write(folder.join("target"), format!("{}\n", product.triple)).map_err(wrong)?;
     Ok(archive)
 }

@@ -14,10 +14,11 @@ use crate::command::Failed;
 
 const START_TIME_LIMIT: Duration = Duration::from_secs(20);
 
-/// A root, and the folder of the programs.
+/// A root, and the programs.
 pub(super) struct Ground {
     dir: TempDir,
-    programs: PathBuf,
+    sidecar: PathBuf,
+    operator: PathBuf,
 }
 
 /// A running sidecar.
@@ -37,7 +38,17 @@ impl Ground {
         // Beside the programs: /tmp may be memory, where a commit costs nothing.
         let dir = tempfile::Builder::new().prefix("abuse-").tempdir_in(&programs);
         let dir = dir.map_err(trouble("making a folder"))?;
-        Ok(Ground { dir, programs })
+        let sidecar = match &args.sidecar {
+            Some(sidecar) => fs::canonicalize(sidecar)
+                .map_err(|error| Failed::new(format!("{}: {error}", sidecar.display())))?,
+            None => programs.join("supervise-sidecar"),
+        };
+        let operator = programs.join("supervise");
+        Ok(Ground {
+            dir,
+            sidecar,
+            operator,
+        })
     }
 
     /// Starts the sidecar of a bottle.
@@ -45,7 +56,7 @@ impl Ground {
         let log = self.dir.path().join(format!("{bottle}.log"));
         let queue = self.dir.path().join("queue").join(bottle);
         let stderr = File::create(&log).map_err(trouble("making a log"))?;
-        let child = Command::new(self.programs.join("supervise-sidecar"))
+        let child = Command::new(&self.sidecar)
             .env_clear()
             .env("SUPERVISE_BOTTLE_SLUG", bottle)
             .env("SUPERVISE_QUEUE_DIR", &queue)
@@ -72,7 +83,7 @@ impl Ground {
 
     /// The operator's `supervise list`.
     pub(super) fn list(&self) -> Command {
-        let mut list = Command::new(self.programs.join("supervise"));
+        let mut list = Command::new(&self.operator);
         list.args(["list", "--json", "--root"]).arg(self.dir.path());
         list
     }

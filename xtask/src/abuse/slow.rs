@@ -146,7 +146,10 @@ fn watch(sidecar: &Sidecar, ended: &AtomicBool) -> Result<Seen, Failed> {
             Ok(answer) if answer.contains("\"result\":{}") => {
                 seen.millis.push(begun.elapsed().as_secs_f64() * 1e3)
             }
-            _ => seen.failed += 1,
+            other => {
+                seen.failed += 1;
+                say(&format!("  not answered: {other:?}"));
+            }
         }
         seen.most_mib = seen.most_mib.max(sidecar.resident_mib()?);
         seen.most_descriptors = seen.most_descriptors.max(sidecar.descriptors()?);

@@ -13,7 +13,7 @@ use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use super::backlog::{Backlog, Patience};
+use super::backlog::Backlog;
 use super::head::HeadWatch;
 use super::link::{Flushed, Link};
 use crate::metrics::Rejected;
@@ -116,17 +116,11 @@ impl Wire {
             }
             return write;
         }
-        match self.backlog.get_or_insert_with(Backlog::new).poll(cx) {
-            Patience::Whole => Poll::Pending,
-            Patience::Worn => {
-                self.link.stall();
-                Poll::Pending
-            }
-            Patience::Gone => {
-                self.link.sever();
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
-        }
+        // At once: any time granted is time in which all places can be filled this way.
+        self.link.stall();
+        ready!(self.backlog.get_or_insert_with(Backlog::new).poll(cx));
+        self.link.sever();
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -260,7 +254,7 @@ impl Write for Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        if self.backlog.as_ref().is_some_and(Backlog::is_worn) {
+        if self.backlog.is_some() {
             // The kernel would go on offering the rest to a client that takes nothing, and keep it meanwhile.
             // Where that can't be forbidden, it ends by itself some time.
             let _ = self.stream.inner().set_zero_linger();
@@ -361,7 +355,7 @@ mod tests {
         let (_client, link, mut wire) = pair().await;
         let piece = vec![0; 1024 * 1024];
         let choke = async |wire: &mut Wire| loop {
-            let written = tokio::time::timeout(Duration::from_secs(1), write(wire, &piece)).await;
+            let written = tokio::time::timeout(Duration::from_millis(1), write(wire, &piece)).await;
             if written.is_err() {
                 break;
             }
