@@ -1,8 +1,11 @@
 //! JSON-RPC 2.0: reading one message, and writing one answer around an id that is echoed byte for byte.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
 
 use bytes::Bytes;
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -84,22 +87,54 @@ impl Problem {
     }
 }
 
-/// The members of a message. A member that stands there twice could be read in two ways, so it is refused.
-#[derive(Deserialize)]
+/// The members of a message. A member that stands there twice could be read in two ways, so it is refused, one that
+/// means nothing here too: it may to whoever looked at the message before.
+#[derive(Default)]
 struct Envelope<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
     jsonrpc: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
     id: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
     method: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
     params: Option<&'a RawValue>,
 }
 
-/// Tells a null member from an absent one, which an `Option` alone doesn't.
-fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EnvelopeReader)
+    }
+}
+
+struct EnvelopeReader;
+
+impl<'de> Visitor<'de> for EnvelopeReader {
+    type Value = Envelope<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON-RPC object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
+        let mut envelope = Envelope::default();
+        let mut others = HashSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            let member = match key.as_str() {
+                "jsonrpc" => &mut envelope.jsonrpc,
+                "id" => &mut envelope.id,
+                "method" => &mut envelope.method,
+                "params" => &mut envelope.params,
+                _ => {
+                    map.next_value::<Unique>()?;
+                    if !others.insert(key) {
+                        return Err(A::Error::custom("a member stands there twice"));
+                    }
+                    continue;
+                }
+            };
+            if member.replace(map.next_value()?).is_some() {
+                return Err(A::Error::custom("a member stands there twice"));
+            }
+        }
+        Ok(envelope)
+    }
 }
 
 impl Message {
@@ -161,10 +196,7 @@ fn parse_envelope(body: &[u8]) -> Result<Envelope<'_>, Problem> {
         ));
     }
     serde_json::from_str(text).map_err(|error| match error.is_data() {
-        true => Problem::new(
-            INVALID_REQUEST,
-            "a member of the JSON-RPC object stands there twice",
-        ),
+        true => Problem::new(INVALID_REQUEST, "a key of the JSON-RPC object stands there twice"),
         false => not_json(),
     })
 }
@@ -276,6 +308,18 @@ mod tests {
             (
                 r#"{"jsonrpc":"2.0","method":"ping","id":1,"id":2}"#,
                 INVALID_REQUEST,
+            ),
+            (
+                r#"{"jsonrpc":"2.0","menrpc":"2.0","menrpc":"2.0","method":"ping","id":1}"#,
+                INVALID_REQUEST,
+            ),
+            (
+                r#"{"jsonrpc":"2.0","x":[{"a":1,"\u0061":1}],"method":"ping","id":1}"#,
+                INVALID_REQUEST,
+            ),
+            (
+                r#"{"jsonrpc":"2.0","x":1e9999,"method":"ping","id":1}"#,
+                PARSE_ERROR,
             ),
         ];
         for (body, expected) in table {

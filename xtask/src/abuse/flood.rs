@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::task::LocalSet;
 
 use super::exchange::exchange;
-use super::ground::{Ground, Sidecar, ask, post, runtime};
+use super::ground::{Ground, Sidecar, ask, post, runtime, trouble};
 use super::{Args, Reading, quantile};
 use crate::command::{Failed, say};
 
@@ -155,10 +155,15 @@ fn wave(args: &Args, wave: Wave, name: &str, settings: &[(&str, &str)]) -> Resul
 /// One look of everybody who isn't flooding.
 fn look(ground: &Ground, flooded: &Sidecar, quiet: &Sidecar, seen: &mut Seen) -> Result<(), Failed> {
     let begun = Instant::now();
-    let listed = ground.list().stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let listed = ground.list().stdout(Stdio::null()).output();
+    let listed = listed.map_err(trouble("running supervise list"))?;
     seen.list.push(begun.elapsed().as_secs_f64() * 1e3);
-    if !listed.is_ok_and(|status| status.success()) {
-        return Err(Failed::new("supervise list failed during a flood"));
+    if !listed.status.success() {
+        let said = String::from_utf8_lossy(&listed.stderr);
+        return Err(Failed::new(format!(
+            "supervise list failed during a flood: {}",
+            said.trim()
+        )));
     }
     let begun = Instant::now();
     // Always the same one: it is stored once and joined from then on, which is a write as well.

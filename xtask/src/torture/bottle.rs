@@ -132,6 +132,11 @@ impl Bottle {
         lines.join(" / ")
     }
 
+    /// Whether the proposal lies in its own half of a queue of files.
+    pub(super) fn has_in_file(&self, id: &str) -> bool {
+        self.queue.join("in").join(format!("{id}.proposal")).is_file()
+    }
+
     /// Calls a tool as a legacy client; nothing when the server went away.
     pub(super) fn call(&self, tool: &str, arguments: &Value) -> Option<Told> {
         let answer = self.answer(tool, arguments).ok()?;

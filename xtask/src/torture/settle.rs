@@ -29,8 +29,9 @@ pub(super) fn check(world: &World, ledger: &Ledger) -> Result<(), Failed> {
         if world.queue == Queue::Files && told.contains_key(id) {
             continue;
         }
-        // Of very many only the oldest are listed.
-        let is_left_out = || pending.len() >= LISTED && operator::is_there(world, id);
+        // Of very many only the oldest are listed, and from a queue of files no more are taken in.
+        let is_left_out =
+            || pending.len() >= LISTED && (operator::is_there(world, id) || bottle.has_in_file(id));
         if !agents::check(bottle, ledger, id, host) && !is_left_out() {
             ledger.find(format!("{id} ({host}) is neither pending nor decided"));
         }
