@@ -38,15 +38,23 @@ async fn main() -> Result<(), Error> {
 
 async fn bottle(root: &Root, slug: &Slug) -> Result<(), Error> {
     let queue = Queue::connect(&QueueUrl::find(&root.queue_dir(slug))?, slug).await?;
-    for left in queue.proposal_undelivered().await? {
+    let left = queue.proposal_undelivered().await?;
+    let fresh = CALLERS.saturating_sub(left.len());
+    let mut callers: Vec<_> = (0..fresh).map(|_| tokio::spawn(call(queue.clone()))).collect();
+    for (number, left) in left.into_iter().enumerate() {
         let queue = queue.clone();
-        tokio::spawn(async move {
+        callers.push(tokio::spawn(async move {
             if let Ok(checked) = queue.proposal_check(&left.id).await {
                 hear(checked).await;
             }
-        });
+            // As many as ever ask for something new, so that what is left over doesn't grow with every kill.
+            if number < CALLERS {
+                call(queue).await
+            } else {
+                Ok(())
+            }
+        }));
     }
-    let callers: Vec<_> = (0..CALLERS).map(|_| tokio::spawn(call(queue.clone()))).collect();
     for caller in callers {
         caller.await??;
     }

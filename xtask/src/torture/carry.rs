@@ -95,6 +95,12 @@ fn play(world: &World, said: &Mutex<Said>, args: &Args, mut random: Random) -> R
                 host = start("host")?;
             }
             kills += 1;
+            if kills % 100 == 0 {
+                say(&format!(
+                    "carry: {} told after {kills} kills",
+                    lock(said).told.len()
+                ));
+            }
         }
         // The bottle asks no more: a last one only hears. The host goes on until nothing is left.
         end(&mut bottle);
