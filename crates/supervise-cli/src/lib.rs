@@ -52,9 +52,12 @@ mod visible;
 mod visit;
 
 use std::ffi::OsString;
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::runtime::Runtime;
 
 use crate::arguments::Arguments;
 use crate::complete::Question;
@@ -91,11 +94,15 @@ fn run_verb(arguments: Arguments, environment: Environment) -> ExitCode {
 
 /// One thread is enough for one operator; what still waits when the verb is done is left behind.
 fn block_on(verb: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| CliError::failed("the program can't start").because(source))?;
+    let runtime = runtime().map_err(|source| CliError::failed("the program can't start").because(source))?;
     let exit = runtime.block_on(verb);
     runtime.shutdown_background();
     exit
+}
+
+fn runtime() -> io::Result<Runtime> {
+    // The runtime opens six descriptors at its start, and panics where it can't have those for signals.
+    let pairs: io::Result<Vec<_>> = (0..3).map(|_| UnixStream::pair()).collect();
+    drop(pairs?);
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

@@ -44,6 +44,10 @@ enum Kind {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fleet {
     /// Its address with the operators' password.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "read only to be told that it can't be used")
+    )]
     pub(crate) url: String,
 }
 

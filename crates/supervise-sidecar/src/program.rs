@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -87,6 +88,9 @@ fn queue_url(config: &Config) -> Result<QueueUrl, StoreError> {
 
 fn start(config: Config, url: &QueueUrl) -> Result<(), Error> {
     raise_descriptor_limit();
+    // The runtime opens six descriptors at its start, and panics where it can't have those for signals.
+    let pairs: io::Result<Vec<_>> = (0..3).map(|_| UnixStream::pair()).collect();
+    drop(pairs?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

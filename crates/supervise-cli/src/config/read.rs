@@ -146,5 +146,12 @@ pub(crate) fn refused(path: &Path, why: Line) -> CliError {
 
 fn unreadable(path: &Path, source: std::io::Error) -> CliError {
     let path = SafeLine::new(&path.to_string_lossy());
-    CliError::usage(line!["the configuration ", path, " can't be read"]).because(source)
+    let what = line!["the configuration ", path, " can't be read"];
+    // What the machine is short of is no mistake in the configuration.
+    let short = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO];
+    let error = match Errno::from_io_error(&source) {
+        Some(errno) if short.contains(&errno) => CliError::failed(what),
+        _ => CliError::usage(what),
+    };
+    error.because(source)
 }

@@ -52,20 +52,10 @@ fn a_database_that_can_grow_no_more_refuses_the_decision() {
     host_sql(&world, big);
     let blocks = fs::metadata(world.root.host_db()).unwrap().size() / 512;
     // A write beyond that size fails, as it does on a full disk; the queue is smaller.
-    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    let setup = format!("trap '' XFSZ; ulimit -f {blocks}");
     for (verb, notes) in [("reject", "no"), ("approve", "yes")] {
-        let program = world.command(&[verb, &proposal.id, "--notes", &notes.repeat(20_000)]);
-        let mut shell = Command::new("/bin/sh");
-        shell
-            .args(["-c", &script])
-            .arg(program.get_program())
-            .args(program.get_args());
-        shell.env_clear().envs(
-            program
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
-        let ran = Ran::of(shell.current_dir(world.path("")).output().unwrap()).expect(1);
+        let arguments = [verb, &proposal.id, "--notes", &notes.repeat(20_000)];
+        let ran = world.run_after(&setup, &arguments).expect(1);
         assert_nothing_happened(&world, &proposal, &ran, 6);
     }
     assert_no_effect(&root);

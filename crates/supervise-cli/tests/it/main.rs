@@ -22,6 +22,7 @@ mod audit_verify;
 mod completions;
 mod crash;
 mod demo;
+mod descriptors;
 mod doctor;
 mod effects;
 mod escapes;

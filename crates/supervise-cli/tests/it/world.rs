@@ -86,6 +86,21 @@ impl World {
         Ran::of(self.command(arguments).output().unwrap())
     }
 
+    /// Runs it after a shell has done `setup`, which lowers a limit, say.
+    pub(crate) fn run_after(&self, setup: &str, arguments: &[&str]) -> Ran {
+        let program = self.command(arguments);
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", &format!("{setup}; exec \"$0\" \"$@\"")])
+            .arg(program.get_program())
+            .args(program.get_args());
+        let environment = program.get_envs();
+        shell
+            .env_clear()
+            .envs(environment.filter_map(|(name, value)| Some((name, value?))));
+        Ran::of(shell.current_dir(self.path("")).output().unwrap())
+    }
+
     /// Runs it with `input` on stdin.
     pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
         let mut command = self.command(arguments);
