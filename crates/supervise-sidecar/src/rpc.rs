@@ -134,7 +134,7 @@ impl<'de> Visitor<'de> for EnvelopeReader {
                 }
             };
             if member.replace(map.next_value()?).is_some() {
-                return Err(A::Error::custom("a member stands there twice"));
+                return Err(A::Error::custom(TWICE));
             }
         }
         Ok(envelope)

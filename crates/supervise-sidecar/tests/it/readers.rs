@@ -16,12 +16,15 @@ use crate::client::Client;
 const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 
+fn request(body: &str) -> String {
+    let length = body.len();
+    format!("POST / HTTP/1.1\r\nHost: supervise\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
 /// Sends requests until no more fit anywhere, and reads no answer.
 async fn choke(server: &Server) -> Client {
     let mut client = server.connect().await;
-    let length = LIST.len();
-    let request = format!("POST / HTTP/1.1\r\nHost: supervise\r\nContent-Length: {length}\r\n\r\n{LIST}");
-    let requests = request.repeat(100_000);
+    let requests = request(LIST).repeat(100_000);
     let all = client.stream.write_all(requests.as_bytes());
     let sent = tokio::time::timeout(Duration::from_millis(500), all).await;
     assert!(sent.is_err(), "all of it was read");
@@ -65,10 +68,6 @@ async fn next_round() {
 #[tokio::test]
 async fn whoever_asks_much_at_once_doesnt_keep_the_next_client_waiting() {
     let server = Server::start().await;
-    let request = |body: &str| {
-        let length = body.len();
-        format!("POST / HTTP/1.1\r\nHost: supervise\r\nContent-Length: {length}\r\n\r\n{body}")
-    };
     // Nothing is awaited until both have asked, and the server runs on this thread.
     let mut greedy = TcpStream::connect(server.address).unwrap();
     greedy.write_all(request(PING).repeat(100).as_bytes()).unwrap();
