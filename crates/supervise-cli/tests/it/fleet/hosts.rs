@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -12,14 +13,14 @@ use super::cluster::{self, Cluster};
 use crate::demo;
 use crate::world::{Ran, World, block_on};
 
-/// Of the block for measuring networks, which nobody routes: RFC 2544.
-const DATABASE: &str = "198.18.77.1";
 const PORT: u16 = 9100;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A switch with hosts at its ports. Both go with the value.
 struct Lan {
     bridge: String,
+    /// The first three numbers of every address in it.
+    net: String,
     hosts: Vec<Netns>,
 }
 
@@ -33,20 +34,28 @@ struct Netns {
 
 impl Lan {
     fn new(names: [&str; 3]) -> Lan {
+        Lan::sweep();
         let id = std::process::id();
         let bridge = format!("svb{id}");
         ip(&["link", "add", &bridge, "type", "bridge"]);
         let mut lan = Lan {
             bridge,
+            net: free_net(),
             hosts: Vec::new(),
         };
-        ip(&["addr", "add", &format!("{DATABASE}/24"), "dev", &lan.bridge]);
+        ip(&[
+            "addr",
+            "add",
+            &format!("{}/24", lan.database()),
+            "dev",
+            &lan.bridge,
+        ]);
         ip(&["link", "set", &lan.bridge, "up"]);
         for (number, name) in names.into_iter().enumerate() {
             let host = Netns {
                 name: format!("sv{id}-{name}"),
                 port: format!("sv{id}p{number}"),
-                address: format!("198.18.77.{}", number + 2),
+                address: format!("{}.{}", lan.net, number + 2),
             };
             ip(&["netns", "add", &host.name]);
             lan.hosts.push(host.clone());
@@ -65,6 +74,40 @@ impl Lan {
     fn host(&self, number: usize) -> &Netns {
         &self.hosts[number]
     }
+
+    fn database(&self) -> String {
+        format!("{}.1", self.net)
+    }
+
+    /// Takes away what runs left that were killed: a kernel keeps it until it stops.
+    fn sweep() {
+        let bridges = ip(&["-o", "link", "show", "type", "bridge"]);
+        let names = bridges.lines().filter_map(|line| line.split(": ").nth(1));
+        for bridge in names {
+            let Some(id) = bridge.strip_prefix("svb").filter(|id| id.parse::<u32>().is_ok()) else {
+                continue;
+            };
+            if Path::new("/proc").join(id).exists() {
+                continue;
+            }
+            let namespaces = ip(&["netns", "list"]);
+            let names = namespaces.lines().filter_map(|line| line.split(' ').next());
+            for name in names.filter(|name| name.starts_with(&format!("sv{id}-"))) {
+                ip(&["netns", "del", name]);
+            }
+            ip(&["link", "del", bridge]);
+        }
+    }
+}
+
+/// A network that this machine has no address in, so that runs beside each other don't answer for one another. It is
+/// of the block for measuring networks, which nobody routes: RFC 2544.
+fn free_net() -> String {
+    let addresses = ip(&["-o", "-4", "addr"]);
+    (0..=255)
+        .map(|number| format!("198.18.{number}"))
+        .find(|net| !addresses.contains(&format!(" {net}.")))
+        .unwrap()
 }
 
 impl Drop for Lan {
@@ -98,10 +141,11 @@ impl Netns {
     }
 }
 
-fn ip(arguments: &[&str]) {
+fn ip(arguments: &[&str]) -> String {
     let output = Command::new("ip").args(arguments).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "ip {}: {said}", arguments.join(" "));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A bottle's sidecar.
@@ -163,10 +207,11 @@ impl Drop for Sidecar {
 }
 
 /// Lets other hosts in: a new cluster knows its own alone.
-async fn let_in(cluster: &Cluster) {
+async fn let_in(cluster: &Cluster, net: &str) {
     let mut admin = cluster.admin_sql().await;
+    let line = format!("host all all {net}.0/24 scram-sha-256");
     for statement in [
-        "COPY (SELECT 'host all all 198.18.77.0/24 scram-sha-256') TO PROGRAM 'cat >> pg_hba.conf'",
+        &format!("COPY (SELECT '{line}') TO PROGRAM 'cat >> pg_hba.conf'"),
         "SELECT pg_reload_conf()",
     ] {
         cluster::run(&mut admin, statement).await.unwrap();
@@ -183,11 +228,11 @@ fn netns_two_hosts_bottles_and_one_operator() {
     cluster::certify(&keys, "root", "server");
     let cluster = block_on(async {
         let cluster = Cluster::encrypted("listen_addresses = '*'", &keys).await;
-        let_in(&cluster).await;
+        let_in(&cluster, &lan.net).await;
         cluster
     });
     let url = cluster.admin_url();
-    let url = url.expose().replace("127.0.0.1", DATABASE);
+    let url = url.expose().replace("127.0.0.1", &lan.database());
     let root = keys.join("root.crt");
     let url = format!("{url}?sslmode=verify-ca&sslrootcert={}", root.display());
     let run = |arguments: &[&str]| Ran::of(operator.run(&world.command(arguments)).output().unwrap());
