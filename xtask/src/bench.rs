@@ -2,7 +2,7 @@
 
 mod agent;
 pub(crate) mod client;
-mod cluster;
+mod fleet;
 mod http;
 mod inputs;
 pub(crate) mod machine;

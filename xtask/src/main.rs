@@ -3,9 +3,11 @@
 mod abuse;
 mod bench;
 mod ci;
+mod cluster;
 mod command;
 mod demo;
 mod fuzz;
+mod guarded;
 mod image;
 mod integration;
 mod test;

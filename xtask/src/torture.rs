@@ -80,8 +80,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failed> {
 }
 
 fn short() -> Result<(), Failed> {
-    kill::run(&kill::Args::short())?;
-    kill::run(&kill::Args::on(world::Queue::Files))?;
+    for queue in [world::Queue::Sqlite, world::Queue::Files, world::Queue::Postgres] {
+        kill::run(&kill::Args::on(queue))?;
+    }
     carry::run(&carry::Args::short())?;
     race::run(&race::Args::short())?;
     soak::run(&soak::Args::short())?;

@@ -13,14 +13,27 @@ const CODES: [i64; 7] = [-32700, -32600, -32601, -32602, -32603, -32020, -32022]
 
 /// Judges everything that came back for the bytes of `request`.
 pub(super) fn judge(request: &[u8], mut answer: &[u8]) -> Result<(), String> {
+    let mut answered = false;
     while !answer.is_empty() {
         let (response, rest) = Response::read(request, answer)?;
         if response.status != 100 {
             response.judge(request)?;
+            answered = true;
         }
         answer = rest;
     }
-    Ok(())
+    match sent_body(request) {
+        Some(body) if !answered && !is_given_up(body) => Err("a whole request got no answer".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether it asks for what may be held, in the revision in which whoever ends the connection withdraws the question;
+/// every exchange here ends its half at once.
+fn is_given_up(body: &[u8]) -> bool {
+    [&b"tools/call"[..], b"io.modelcontextprotocol/protocolVersion"]
+        .iter()
+        .all(|mark| find(body, mark).is_some())
 }
 
 struct Response<'a> {
@@ -218,7 +231,13 @@ mod tests {
     fn good_answers_pass_and_others_do_not() {
         let good = "{\"jsonrpc\":\"2.0\",\"id\":\"a\\u0041\",\"result\":{}}\n";
         assert_eq!(judge(REQUEST, &answer("200 OK", good).repeat(2)), Ok(()));
+        // Half a request may go without an answer, a whole one may not.
         assert_eq!(judge(REQUEST, b""), Ok(()));
+        let whole = [&b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"[..], b"\xff"].concat();
+        assert_eq!(judge(&whole, b""), Ok(()));
+        for silence in [&b""[..], b"HTTP/1.1 100 Continue\r\n\r\n"] {
+            assert!(judge(&whole[..whole.len() - 1], silence).is_err());
+        }
         for (status, body) in [
             ("500 Oops", good),
             ("503 Busy", good),

@@ -1,51 +1,11 @@
-//! A process that is spoken to line by line and never outlives the benchmark.
+//! A process that is spoken to line by line.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
-
-use rustix::process::{Pid, Signal, kill_process};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use super::program::trouble;
 use crate::command::{Failed, shell_line};
-
-/// Longer than any server here takes to answer what it holds.
-const STOP_TIME_LIMIT: Duration = Duration::from_secs(15);
-
-/// A child that is killed when it is dropped.
-pub(super) struct Guarded(Child);
-
-impl Guarded {
-    pub(super) fn spawn(command: &mut Command) -> Result<Guarded, Failed> {
-        let child = command.spawn().map_err(trouble(&shell_line(command)))?;
-        Ok(Guarded(child))
-    }
-
-    pub(super) fn id(&self) -> u32 {
-        self.0.id()
-    }
-
-    pub(super) fn exited(&mut self) -> Option<ExitStatus> {
-        self.0.try_wait().ok().flatten()
-    }
-
-    /// Asks the process to end, and waits for it a while.
-    pub(super) fn stop(&mut self) {
-        // It may have ended by itself.
-        let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
-        let give_up = Instant::now() + STOP_TIME_LIMIT;
-        while self.exited().is_none() && Instant::now() < give_up {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::guarded::Guarded;
 
 /// A process that answers lines with lines.
 pub(super) struct Dialogue {

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::http;
-use super::process::Guarded;
 use super::program::{self, trouble};
 use super::subject::Subject;
 use crate::command::Failed;
+use crate::guarded::Guarded;
 
 const START_TIME_LIMIT: Duration = Duration::from_secs(20);
 /// Scheduler ticks per second; the kernel's interface has had this value on Linux for ever.

@@ -14,17 +14,16 @@ pub(super) const FILTER: &str = "postgres_";
 const VERSIONS: &str = "/usr/lib/postgresql";
 
 pub(super) fn check(_: Missing) -> Result<Outcome, Failed> {
-    let missing = || Failed::new(format!("{VERSIONS} has no server; install Debian's postgresql"));
-    let programs = programs().ok_or_else(missing)?;
-    test::run_ignored(FILTER, "SUPERVISE_POSTGRES", &programs)?;
+    test::run_ignored(FILTER, "SUPERVISE_POSTGRES", &programs()?)?;
     Ok(Outcome::Passed)
 }
 
 /// The newest version's.
-pub(crate) fn programs() -> Option<PathBuf> {
-    let versions = fs::read_dir(VERSIONS).ok()?.flatten();
+pub(crate) fn programs() -> Result<PathBuf, Failed> {
+    let versions = fs::read_dir(VERSIONS).into_iter().flatten().flatten();
     let programs = versions.map(|version| version.path().join("bin"));
     programs
         .filter(|programs| programs.join("postgres").exists())
         .max()
+        .ok_or_else(|| Failed::new(format!("{VERSIONS} has no server; install Debian's postgresql")))
 }

@@ -22,6 +22,8 @@ pub(super) struct Bottle {
     pub(super) slug: String,
     program: PathBuf,
     queue: PathBuf,
+    /// Of a queue that isn't there.
+    queue_url: Option<String>,
     log: PathBuf,
     address: SocketAddr,
     sidecar: Mutex<Option<Child>>,
@@ -35,11 +37,17 @@ pub(super) struct Told {
 
 impl Bottle {
     /// Starts the sidecar of a bottle that is prepared.
-    pub(super) fn start(slug: &str, programs: &Path, root: &Path) -> Result<Bottle, Failed> {
+    pub(super) fn start(
+        slug: &str,
+        programs: &Path,
+        root: &Path,
+        queue_url: Option<String>,
+    ) -> Result<Bottle, Failed> {
         let bottle = Bottle {
             slug: slug.to_owned(),
             program: programs.join("supervise-sidecar"),
             queue: root.join("queue").join(slug),
+            queue_url,
             log: root.join(format!("{slug}.log")),
             address: free_address()?,
             sidecar: Mutex::new(None),
@@ -64,6 +72,7 @@ impl Bottle {
             .args(words)
             .env("SUPERVISE_BOTTLE_SLUG", &self.slug)
             .env("SUPERVISE_QUEUE_DIR", &self.queue)
+            .envs(self.queue_url.iter().map(|url| ("SUPERVISE_QUEUE_URL", url)))
             .env("SUPERVISE_BIND", "127.0.0.1")
             .env("SUPERVISE_PORT", self.address.port().to_string())
             .env("SUPERVISE_RESPONSE_TIMEOUT_SECONDS", PATIENCE)

@@ -185,9 +185,11 @@ fn settle(world: &World, said: &Mutex<Said>, ledger: &Ledger) -> Result<(), Fail
             ledger.find(format!("{id} was told and never decided"));
         }
     }
-    let answer = world.integrity(&world.database(SLUG))?;
-    if answer != "ok" {
-        ledger.find(format!("the host's history: {answer}"));
+    if let Some(database) = world.database(SLUG) {
+        let answer = world.integrity(&database)?;
+        if answer != "ok" {
+            ledger.find(format!("the host's history: {answer}"));
+        }
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::ledger::Ledger;
 use super::random::{Random, fresh_seed};
 use super::world::{Queue, World, lock};
 use super::{agents, operator, settle, verdict};
+use crate::cluster::Cluster;
 use crate::command::{Failed, say};
 
 const SLUG: &str = "torture";
@@ -28,10 +29,6 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    pub(super) fn short() -> Self {
-        Args::on(Queue::Sqlite)
-    }
-
     /// The short form on a queue of this kind.
     pub(super) fn on(queue: Queue) -> Self {
         Args {
@@ -90,7 +87,11 @@ fn play(world: &World, ledger: &Ledger, cycles: u32, mut random: Random) -> Resu
 }
 
 fn kill_some(world: &World, random: &mut Random) -> Result<(), Failed> {
-    let which = random.below(3);
+    // With a fleet, its connections besides.
+    let which = random.below(if world.cluster.is_some() { 4 } else { 3 });
+    if let (Some(cluster), 3) = (&world.cluster, which) {
+        return end_connections(cluster, random);
+    }
     if which != 0 {
         kill_operators(world, random);
     }
@@ -99,6 +100,15 @@ fn kill_some(world: &World, random: &mut Random) -> Result<(), Failed> {
         world.bottles[0].start_sidecar()?;
     }
     Ok(())
+}
+
+/// One of the fleet's, or all.
+fn end_connections(cluster: &Cluster, random: &mut Random) -> Result<(), Failed> {
+    let limit = ["1", "ALL"][random.below(2)];
+    cluster.run(&format!(
+        "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity \
+         WHERE usename LIKE 'supervise%' ORDER BY random() LIMIT {limit}) AS connection"
+    ))
 }
 
 /// One of those that run, or all.

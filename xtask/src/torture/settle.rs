@@ -43,9 +43,12 @@ pub(super) fn check(world: &World, ledger: &Ledger) -> Result<(), Failed> {
         check_decisions(&book, &entries, &allowed)
     };
     findings.into_iter().for_each(|finding| ledger.find(finding));
-    let queue = world.database(&bottle.slug);
-    for database in [queue.as_str(), "bot-bottle.db"] {
-        let answer = world.integrity(database)?;
+    if world.cluster.is_some() {
+        world.said(&["fleet", "verify"])?;
+    }
+    let databases = world.database(&bottle.slug).into_iter();
+    for database in databases.chain(["bot-bottle.db".to_owned()]) {
+        let answer = world.integrity(&database)?;
         if answer != "ok" {
             ledger.find(format!("{database}: {answer}"));
         }

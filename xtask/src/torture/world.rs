@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 use super::bottle::Bottle;
+use crate::cluster::Cluster;
 use crate::command::Failed;
 
 /// The kind of queue that a bottle has.
@@ -16,6 +17,8 @@ use crate::command::Failed;
 pub(crate) enum Queue {
     Sqlite,
     Files,
+    /// A fleet in a cluster of its own
+    Postgres,
 }
 
 impl Queue {
@@ -23,6 +26,7 @@ impl Queue {
         match self {
             Queue::Sqlite => "sqlite",
             Queue::Files => "files",
+            Queue::Postgres => "postgres",
         }
     }
 }
@@ -31,6 +35,8 @@ pub(super) struct World {
     pub(super) queue: Queue,
     /// Their sidecars run; ended before the folder goes.
     pub(super) bottles: Vec<Bottle>,
+    /// Where the queues are a fleet's.
+    pub(super) cluster: Option<Cluster>,
     programs: PathBuf,
     /// The operators' programs that run now, for whoever kills them.
     pub(super) operators: Mutex<BTreeSet<u32>>,
@@ -54,25 +60,40 @@ impl World {
             .prefix("torture-")
             .tempdir_in(place)
             .map_err(trouble("making a root"))?;
+        let cluster = (queue == Queue::Postgres).then(|| Cluster::start(place));
         let mut world = World {
             queue,
             bottles: Vec::new(),
+            cluster: cluster.transpose()?,
             operators: Mutex::default(),
             programs,
             dir,
         };
+        if let Some(cluster) = &world.cluster {
+            world.said(&["fleet", "init", "--url", &cluster.admin_url()])?;
+        }
         for slug in slugs {
-            world.supervise(&["prepare", slug, "--queue", queue.name()])?;
-            let bottle = Bottle::start(slug, &world.programs, world.root())?;
+            let url = world.prepare(slug)?;
+            let bottle = Bottle::start(slug, &world.programs, world.root(), url)?;
             world.bottles.push(bottle);
         }
         Ok(world)
     }
 
+    /// Makes a bottle's queue. Where that is no directory below the root, its address.
+    fn prepare(&self, slug: &str) -> Result<Option<String>, Failed> {
+        let Some(cluster) = &self.cluster else {
+            self.said(&["prepare", slug, "--queue", self.queue.name()])?;
+            return Ok(None);
+        };
+        let url = self.said(&["fleet", "add-bottle", slug, "--url", &cluster.admin_url()])?;
+        Ok(Some(url.trim().to_owned()))
+    }
+
     /// A root with one bottle that is prepared, and no sidecar.
     pub(super) fn bare(queue: Queue, slug: &str) -> Result<World, Failed> {
         let world = World::new_in(&programs()?, queue, &[])?;
-        world.said(&["prepare", slug, "--queue", queue.name()])?;
+        world.prepare(slug)?;
         Ok(world)
     }
 
@@ -105,11 +126,12 @@ impl World {
         Ok(world)
     }
 
-    /// Where the host keeps a bottle's proposals, below the root.
-    pub(super) fn database(&self, slug: &str) -> String {
+    /// Where the host keeps a bottle's proposals, below the root; nowhere if they are a fleet's.
+    pub(super) fn database(&self, slug: &str) -> Option<String> {
         match self.queue {
-            Queue::Sqlite => format!("queue/{slug}/supervise.db"),
-            Queue::Files => format!("history/{slug}/supervise.db"),
+            Queue::Sqlite => Some(format!("queue/{slug}/supervise.db")),
+            Queue::Files => Some(format!("history/{slug}/supervise.db")),
+            Queue::Postgres => None,
         }
     }
 

@@ -2,12 +2,13 @@
 
 use super::{Measure, Size};
 use crate::bench::agent::{Agent, number};
-use crate::bench::cluster::Cluster;
+use crate::bench::fleet::Fleet;
 use crate::bench::mounted::Mounted;
 use crate::bench::operator::{Operator, Way};
 use crate::bench::reading::{Goal, Reading, percentile};
 use crate::bench::server::{Ground, Server};
 use crate::bench::subject::Subject;
+use crate::ci::postgres;
 use crate::command::{Failed, say};
 
 const ROUNDS: usize = 500;
@@ -50,12 +51,13 @@ pub(super) fn through_files_by_poll(subject: &Subject, size: Size) -> Measure {
 /// In a fleet, whose database says that something has come.
 pub(super) fn through_fleet(subject: &Subject, size: Size) -> Measure {
     let ground = Ground::new()?;
-    let Some(cluster) = Cluster::start(&ground)? else {
+    if postgres::programs().is_err() {
         say("      left out: PostgreSQL is not installed");
         return Ok(Vec::new());
-    };
-    let server = Server::start_at(subject, &ground, PATIENCE, &cluster.bottle)?;
-    let operator = || Operator::at_fleet(&ground, &cluster.operators);
+    }
+    let fleet = Fleet::start(&ground)?;
+    let server = Server::start_at(subject, &ground, PATIENCE, &fleet.bottle)?;
+    let operator = || Operator::at_fleet(&ground, &fleet.operators);
     readings(play(&server, operator, size, Way::Fleet)?, [2.0, 20.0])
 }
 
