@@ -6,6 +6,8 @@
 
 /// The longest beginning of a line that matters: `content-length:` and a number.
 const LINE_BYTES: usize = 48;
+/// A body in chunks ends with this, with or without trailers. Within one it may stand as well.
+const CHUNKS_END: [u8; 4] = *b"\r\n\r\n";
 
 /// Follows the heads of the requests on one connection.
 #[derive(Debug)]
@@ -45,8 +47,9 @@ enum State {
     Head,
     /// So many bytes of body are to come.
     Body(u64),
-    /// A request with Transfer-Encoding or an unclear length is the last of its connection: what follows is
-    /// not read.
+    /// Of a body in chunks, the last of its connection, these were the last bytes.
+    Chunks([u8; CHUNKS_END.len()]),
+    /// What follows is not read: of a request with an unclear length, or behind a body in chunks.
     Last,
 }
 
@@ -62,7 +65,8 @@ impl HeadWatch {
         }
     }
 
-    /// How many requests have ended since this was last asked. One in chunks is never seen to end.
+    /// How many requests have ended since this was last asked. One of an unclear length ends with its head, which
+    /// is all that its answer needs; one in chunks with the first read that ends as chunks end.
     pub(super) fn take_whole(&mut self) -> isize {
         std::mem::take(&mut self.whole)
     }
@@ -73,6 +77,10 @@ impl HeadWatch {
         while !bytes.is_empty() {
             bytes = match self.state {
                 State::Last => return None,
+                State::Chunks(last) => {
+                    self.read_chunks(last, bytes);
+                    return None;
+                }
                 State::Body(left) => self.skip(bytes, left),
                 State::Head => {
                     let (line, rest) = split_line(bytes);
@@ -107,6 +115,19 @@ impl HeadWatch {
         &bytes[skipped..]
     }
 
+    fn read_chunks(&mut self, mut last: [u8; CHUNKS_END.len()], bytes: &[u8]) {
+        for byte in &bytes[bytes.len().saturating_sub(CHUNKS_END.len())..] {
+            last.rotate_left(1);
+            last[CHUNKS_END.len() - 1] = *byte;
+        }
+        self.state = if last == CHUNKS_END {
+            self.whole += 1;
+            State::Last
+        } else {
+            State::Chunks(last)
+        };
+    }
+
     /// Takes a piece of a line; its newline, if it is there, ends it.
     fn read_line(&mut self, piece: &[u8]) -> Clarity {
         let at = self.length.min(LINE_BYTES);
@@ -138,8 +159,11 @@ impl HeadWatch {
         let head = std::mem::take(&mut self.head);
         self.heads += 1;
         let (state, clarity) = match (head.transfer_encoding, head.content_length) {
-            (true, None) => (State::Last, Clarity::Clear),
-            (true, Some(_)) | (false, Some(Length::Unclear)) => (State::Last, Clarity::Ambiguous),
+            (true, None) => (State::Chunks([0; CHUNKS_END.len()]), Clarity::Clear),
+            (true, Some(_)) | (false, Some(Length::Unclear)) => {
+                self.whole += 1;
+                (State::Last, Clarity::Ambiguous)
+            }
             (false, None | Some(Length::Bytes(0))) => (self.end_request(), Clarity::Clear),
             (false, Some(Length::Bytes(length))) => (State::Body(length), Clarity::Clear),
         };
@@ -210,6 +234,37 @@ mod tests {
         let plain = post(LENGTH, "12345");
         let bytes = [plain.clone(), plain, post("Content-Length: x\r\n", "")].concat();
         assert_eq!(HeadWatch::new().read(bytes.as_bytes()), Some(3));
+    }
+
+    #[test]
+    fn a_request_that_was_read_to_its_end_is_counted() {
+        let chunks = post(CHUNKED, "3\r\nabc\r\n0\r\n\r\n");
+        let trailers = post(CHUNKED, "0\r\nx: y\r\n\r\n");
+        let unclear = post(&format!("Content-Length: 5{}\r\n", " ".repeat(100)), "12345");
+        let plain = post(LENGTH, "12345");
+        for (bytes, whole) in [
+            (plain.repeat(3), 3),
+            ([plain.clone(), chunks.clone()].concat(), 2),
+            (trailers, 1),
+            (unclear, 1),
+            (post(&[CHUNKED, LENGTH].concat(), ""), 1),
+            // What follows the last one is not read.
+            (chunks.repeat(2), 1),
+            // Half a request.
+            (plain[..plain.len() - 1].to_owned(), 0),
+            (chunks[..chunks.len() - 1].to_owned(), 0),
+            (post(CHUNKED, ""), 0),
+        ] {
+            for step in [1, 2, 7, bytes.len()] {
+                let mut watch = HeadWatch::new();
+                let mut count = 0;
+                for chunk in bytes.as_bytes().chunks(step) {
+                    watch.read(chunk);
+                    count += watch.take_whole();
+                }
+                assert_eq!(count, whole, "{step} {bytes}");
+            }
+        }
     }
 
     #[test]
