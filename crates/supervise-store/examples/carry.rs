@@ -1,7 +1,8 @@
 //! One side of a queue, to be killed: a bottle that asks and is told, or a host that decides. Each says on stdout what
 //! it was promised, a line each, and goes on where an earlier one was killed.
 //!
-//! `carry bottle ROOT SLUG` prints `asked ID` and `told ID STATUS`; `carry host ROOT SLUG` prints `decided ID STATUS`.
+//! `carry bottle ROOT SLUG` prints `asked ID` and `told ID STATUS`; `carry host ROOT SLUG` prints `decided ID STATUS`;
+//! `carry last ROOT SLUG` asks for nothing, prints `told ID STATUS` of whatever nobody was told, and ends.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -27,11 +28,12 @@ async fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let [role, root, slug] = words[..] else {
-        return Err("usage: carry bottle|host ROOT SLUG".into());
+        return Err("usage: carry bottle|host|last ROOT SLUG".into());
     };
     let (root, slug) = (Root::new(PathBuf::from(root)), slug.parse::<Slug>()?);
     match role {
         "bottle" => bottle(&root, &slug).await,
+        "last" => last(&root, &slug).await,
         _ => host(&root, &slug).await,
     }
 }
@@ -57,6 +59,14 @@ async fn bottle(root: &Root, slug: &Slug) -> Result<(), Error> {
     }
     for caller in callers {
         caller.await??;
+    }
+    Ok(())
+}
+
+async fn last(root: &Root, slug: &Slug) -> Result<(), Error> {
+    let queue = Queue::connect(&QueueUrl::find(&root.queue_dir(slug))?, slug).await?;
+    for left in queue.proposal_undelivered().await? {
+        hear(queue.proposal_check(&left.id).await?).await;
     }
     Ok(())
 }

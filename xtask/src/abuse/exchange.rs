@@ -11,8 +11,14 @@ use tokio::time::timeout;
 /// Longer than the server lets anything take.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
 
+/// What came back, and how both halves of the connection ended.
+pub(super) struct Exchanged {
+    pub(super) answer: Vec<u8>,
+    pub(super) ends: String,
+}
+
 /// Sends all, says that this was all, and reads to the end. `None`: the server hangs.
-pub(super) async fn exchange(address: SocketAddr, request: &[u8]) -> io::Result<Option<Vec<u8>>> {
+pub(super) async fn exchange(address: SocketAddr, request: &[u8]) -> io::Result<Option<Exchanged>> {
     let mut stream = TcpStream::connect(address).await?;
     // A million closed connections would otherwise each keep a port for a minute.
     stream.set_zero_linger()?;
@@ -21,12 +27,13 @@ pub(super) async fn exchange(address: SocketAddr, request: &[u8]) -> io::Result<
     let talk = async {
         let send = async {
             // The server may have heard enough before the end.
-            let _ = writer.write_all(request).await;
-            let _ = writer.shutdown().await;
+            writer.write_all(request).await?;
+            writer.shutdown().await
         };
         // A reset is an end too.
-        let (_, _) = tokio::join!(send, reader.read_to_end(&mut answer));
+        let (sent, read) = tokio::join!(send, reader.read_to_end(&mut answer));
+        format!("sending {sent:?}, reading {read:?}")
     };
-    let ended = timeout(TIME_LIMIT, talk).await.is_ok();
-    Ok(ended.then_some(answer))
+    let ends = timeout(TIME_LIMIT, talk).await.ok();
+    Ok(ends.map(|ends| Exchanged { answer, ends }))
 }

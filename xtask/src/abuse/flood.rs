@@ -137,9 +137,9 @@ fn wave(args: &Args, wave: Wave, name: &str, settings: &[(&str, &str)]) -> Resul
         .if_release(args),
         Reading::at_most(
             what("queue's files at most"),
-            seen.queue_bytes / 1e6,
-            "MB",
-            most / 1e6,
+            seen.queue_bytes / 1024.0,
+            "KiB",
+            most / 1024.0,
         ),
         Reading::plain(what("memory afterwards"), flooded.resident_mib()?, "MiB"),
         Reading::at_most(what("panics"), flooded.metric("supervise_panics_total")?, "", 0.0),
@@ -229,8 +229,10 @@ async fn turn(address: SocketAddr, wave: Wave, caller: usize, round: u64, answer
 
 async fn send(address: SocketAddr, body: &Value) -> String {
     let answer = exchange(address, post(&body.to_string()).as_bytes()).await;
-    let bytes = answer.ok().flatten().unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+    let exchanged = answer.ok().flatten();
+    exchanged.map_or_else(String::new, |exchanged| {
+        String::from_utf8_lossy(&exchanged.answer).into_owned()
+    })
 }
 
 fn call(tool: &str, arguments: &Value) -> Value {

@@ -58,6 +58,11 @@ pub(super) fn run(args: &Args) -> Result<Vec<Reading>, Failed> {
         ),
         Reading::plain("memory after a tenth", resident, "MiB"),
         Reading::at_most("memory grown since", grown, "MiB", 4.0),
+        Reading::plain(
+            "connections turned out",
+            sidecar.metric("supervise_connections_evicted_total")?,
+            "",
+        ),
         // Two kinds of line, each once a second, besides those of the start.
         Reading::at_most("lines in the log", lines, "", 10.0 + 2.0 * seconds),
     ])
@@ -92,7 +97,8 @@ async fn call(work: Rc<Work>) -> std::io::Result<()> {
         work.next.set(number + 1);
         let request = request(work.seed, number);
         let judged = match exchange(work.address, &request).await? {
-            Some(answer) => judge(&request, &answer),
+            Some(exchanged) => judge(&request, &exchanged.answer)
+                .map_err(|problem| format!("{problem} ({})", exchanged.ends)),
             None => Err("the server hangs".to_owned()),
         };
         if let Err(problem) = judged {

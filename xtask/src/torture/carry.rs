@@ -102,15 +102,27 @@ fn play(world: &World, said: &Mutex<Said>, args: &Args, mut random: Random) -> R
                 ));
             }
         }
-        // The bottle asks no more: a last one only hears. The host goes on until nothing is left.
+        // The bottle asks no more. The host goes on until nothing is left, and what nobody was told yet is heard then.
         end(&mut bottle);
         let give_up = Instant::now() + REST;
-        while !world.said(&["list", "--json"])?.trim_start().starts_with("[]") && Instant::now() < give_up {
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        let decided = || Ok(world.said(&["list", "--json"])?.trim_start().starts_with("[]"));
+        wait_until(decided, give_up)?;
         end(&mut host);
+        let mut last = start("last")?;
+        let ended = || Ok(last.try_wait().map_err(trouble("waiting for a side"))?.is_some());
+        let give_up = Instant::now() + REST;
+        wait_until(ended, give_up)?;
+        end(&mut last);
         Ok(kills)
     })
+}
+
+/// Whether it was or not, it ends then: what is missing is found afterwards.
+fn wait_until(mut done: impl FnMut() -> Result<bool, Failed>, give_up: Instant) -> Result<(), Failed> {
+    while !done()? && Instant::now() < give_up {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
 }
 
 fn side(world: &World, role: &str) -> Result<Child, Failed> {
@@ -150,7 +162,7 @@ fn note(said: &Mutex<Said>, line: &str) {
     }
 }
 
-/// Each proposal has one decision, one audit entry, and was told as decided or is still to be had.
+/// Each proposal has one decision, one audit entry, and was told as decided.
 fn settle(world: &World, said: &Mutex<Said>, ledger: &Ledger) -> Result<(), Failed> {
     world.said(&["audit", "verify"])?;
     let mut entries: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -178,6 +190,9 @@ fn settle(world: &World, said: &Mutex<Said>, ledger: &Ledger) -> Result<(), Fail
             }
             other => ledger.find(format!("{id} was asked, and its audit entries are {other:?}")),
         }
+    }
+    for id in entries.keys().filter(|id| !said.told.contains_key(*id)) {
+        ledger.find(format!("{id} was decided, and nobody was told"));
     }
     for id in said.told.keys().filter(|id| !said.asked.contains(*id)) {
         // Killed between the file and the word about it: it was stored, and nobody was promised anything.

@@ -244,6 +244,7 @@ impl<'a> Scene<'a> {
 
     /// The audit is in the order in which things happened, whatever their times say.
     fn whole(&self) -> Result<(), Failed> {
+        self.world.expect_no_panic(self.ledger);
         self.must(&["audit", "verify", "--strict"])?;
         let exported = self.must(&["audit", "export"])?;
         let entries = exported.lines().map(serde_json::from_str::<Value>);

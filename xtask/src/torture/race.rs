@@ -78,6 +78,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     }
     entries(&world, &operators, &wins, &ledger)?;
     answers(&world, &wins, &ledger);
+    world.expect_no_panic(&ledger);
     let shares: Vec<usize> = (0..OPERATORS)
         .map(|number| wins.values().filter(|(winner, _)| *winner == number).count())
         .collect();

@@ -1,6 +1,6 @@
 //! What was promised against what is there once everything has come to rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -24,6 +24,14 @@ pub(super) fn check(world: &World, ledger: &Ledger) -> Result<(), Failed> {
         .map(|one| field(one, "id").to_owned())
         .collect();
     let told = ledger.book().told.clone();
+    for id in &pending {
+        let book = ledger.book();
+        let status = book.told.get(id).or_else(|| book.decided.get(id)).cloned();
+        drop(book);
+        if let Some(status) = status.filter(|status| status != "pending") {
+            ledger.find(format!("{id} was {status}, and is pending again"));
+        }
+    }
     for (id, host) in acknowledged.iter().filter(|(id, _)| !pending.contains(id)) {
         // A bottle with a queue of files forgets what has arrived, once there is much of it.
         if world.queue == Queue::Files && told.contains_key(id) {
@@ -43,6 +51,7 @@ pub(super) fn check(world: &World, ledger: &Ledger) -> Result<(), Failed> {
         check_decisions(&book, &entries, &allowed)
     };
     findings.into_iter().for_each(|finding| ledger.find(finding));
+    world.expect_no_panic(ledger);
     if world.cluster.is_some() {
         world.said(&["fleet", "verify"])?;
     }
@@ -80,6 +89,21 @@ fn check_decisions(book: &Book, entries: &Entries, allowed: &[String]) -> Vec<St
             findings.push(format!(
                 "{id} ({host}) is {status}, and its route is there: {open}"
             ));
+        }
+    }
+    let approved: Vec<&String> = entries
+        .iter()
+        .filter(|(_, entries)| {
+            entries
+                .iter()
+                .any(|entry| field(entry, "operator_action") == "approved")
+        })
+        .filter_map(|(id, _)| book.acknowledged.get(id))
+        .collect();
+    let mut seen = BTreeSet::new();
+    for host in allowed {
+        if !approved.contains(&host) || !seen.insert(host) {
+            findings.push(format!("{host} has a route that nobody approved, or two"));
         }
     }
     findings

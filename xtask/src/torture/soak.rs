@@ -14,6 +14,8 @@ use super::{agents, verdict};
 use crate::command::{Failed, say};
 
 const BOTTLES: usize = 50;
+/// The first of them are restarted now and then.
+const RESTARTED: usize = BOTTLES / 2;
 const AGENTS: usize = 32;
 const SAMPLE: Duration = Duration::from_millis(500);
 /// How much of all together is weather: growth over it is a leak.
@@ -23,6 +25,8 @@ const SLACK: f64 = 1.25;
 const GROWTH_KIB: f64 = 512.0;
 /// Its connections come and go; what is left over from each would be many more.
 const GROWTH_DESCRIPTORS: f64 = 6.0;
+/// A few pages: what is pruned leaves room that is used again.
+const GROWTH_FILES_KIB: f64 = 64.0;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -65,6 +69,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
         Random::new(seed),
     )?;
     report(&ledger, &samples);
+    for bottle in &world.bottles {
+        if !bottle.health().is_ok_and(|status| status == 200) {
+            ledger.find(format!("{} is not healthy at the end", bottle.slug));
+        }
+    }
+    world.expect_no_panic(&ledger);
     world.said(&["audit", "verify"])?;
     say(&format!("soak: {} answers read", ledger.book().told.len()));
     verdict("soak", seed, &ledger.findings())
@@ -90,7 +100,7 @@ fn play(
             std::thread::sleep(SAMPLE);
             samples.push(sample(world));
             // The other half runs from the beginning to the end, or a leak would never have the time to show.
-            let bottle = &world.bottles[random.below(BOTTLES / 2)];
+            let bottle = &world.bottles[random.below(RESTARTED)];
             bottle.stop_sidecar();
             sampled = bottle.start_sidecar();
         }
@@ -102,10 +112,14 @@ fn play(
 /// Hosts are used again: what was decided long ago may be asked anew.
 fn ask(world: &World, ledger: &Ledger, mut random: Random, name: usize, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
-        let bottle = &world.bottles[random.below(BOTTLES)];
+        let number = random.below(BOTTLES);
+        let bottle = &world.bottles[number];
         let host = format!("s{name}-{}.example.com", random.below(1000));
         let arguments = json!({"host": host, "justification": "the soak needs it"});
         let Some(told) = bottle.call("egress-allow", &arguments) else {
+            if number >= RESTARTED {
+                ledger.find(format!("{} runs all the time and didn't answer", bottle.slug));
+            }
             continue;
         };
         ledger.answered(&told.id, &host, &told.status);
@@ -179,6 +193,7 @@ fn report(ledger: &Ledger, samples: &[Vec<Sample>]) {
     for (name, measure, most) in [
         (measures[0].0, measures[0].1, GROWTH_KIB),
         (measures[1].0, measures[1].1, GROWTH_DESCRIPTORS),
+        (measures[2].0, measures[2].1, GROWTH_FILES_KIB),
     ] {
         let (number, growth) = fastest(samples, measure);
         say(&format!(
@@ -194,7 +209,7 @@ fn report(ledger: &Ledger, samples: &[Vec<Sample>]) {
 
 /// Which of those that were never restarted grew most, and by how much.
 fn fastest(samples: &[Vec<Sample>], measure: Measure) -> (usize, f64) {
-    let growth = (BOTTLES / 2..BOTTLES).map(|number| {
+    let growth = (RESTARTED..BOTTLES).map(|number| {
         let one = samples.iter().filter_map(|all| all.get(number)).map(measure);
         let (early, late) = quarters(one);
         (number, late - early)

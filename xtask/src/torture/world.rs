@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 use super::bottle::Bottle;
+use super::ledger::Ledger;
 use crate::cluster::Cluster;
 use crate::command::Failed;
 
@@ -173,6 +174,16 @@ impl World {
         }
         let said = String::from_utf8_lossy(&output.stderr).replace('\n', " / ");
         Err(Failed::new(format!("{}: {said}", arguments.join(" "))))
+    }
+
+    /// A panic is contained, and is a finding all the same.
+    pub(super) fn expect_no_panic(&self, ledger: &Ledger) {
+        for bottle in &self.bottles {
+            let log = bottle.log_text();
+            if let Some(line) = log.lines().find(|line| line.contains("panicked")) {
+                ledger.find(format!("the sidecar of {} panicked: {line}", bottle.slug));
+            }
+        }
     }
 
     /// What SQLite itself says of a file. Python's module is another build of it than ours.

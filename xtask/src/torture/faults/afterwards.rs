@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::meanwhile::{Seen, health};
-use super::scene::{SLUG, Scene};
+use super::scene::{PENDING, SLUG, Scene};
 use super::{Failed, Leaves};
 use crate::torture::operator::field;
 
@@ -42,9 +42,7 @@ pub(super) fn check(scene: &Scene, seen: &Seen, leaves: Leaves) -> Result<(), Fa
             scene.find(&format!("{database}: {integrity}"));
         }
     }
-    if scene.log().contains("panicked") {
-        scene.find("the sidecar panicked");
-    }
+    scene.world.expect_no_panic(scene.ledger);
     Ok(())
 }
 
@@ -75,13 +73,16 @@ fn decided_once(scene: &Scene, seen: &Seen, listed: &[String]) -> Result<(), Fai
         if seen.was_approved() {
             scene.find("it was approved, and is pending again");
         }
+        if scene.world.said(&["routes", "show", SLUG])?.contains(PENDING) {
+            scene.find("it is pending, and its route is there");
+        }
         if let Err(failed) = scene.world.said(&["approve", id]) {
             scene.find(&format!("afterwards: {}", failed.reason()));
             return Ok(());
         }
     }
     let routes = scene.world.said(&["routes", "show", SLUG])?;
-    let open = routes.matches("pending.example.com").count();
+    let open = routes.matches(PENDING).count();
     let exported = scene.world.said(&["audit", "export"])?;
     let entries: Vec<Value> = exported
         .lines()

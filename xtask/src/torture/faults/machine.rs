@@ -3,9 +3,11 @@
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
+use serde_json::Value;
 
-use super::scene::Scene;
+use super::scene::{Scene, arguments};
 use super::{Failed, Lift, Random};
+use crate::torture::operator::field;
 use crate::torture::world::trouble;
 
 /// Makes calls of the running sidecar fail until it is lifted.
@@ -112,8 +114,12 @@ pub(super) fn no_descriptors(scene: &Scene, random: &mut Random) -> Result<Lift,
     }))
 }
 
-/// A sidecar that is started while no inotify is to be had notices decisions by its poll.
-pub(super) fn no_inotify(scene: &Scene, _: &mut Random) -> Result<Lift, Failed> {
+/// A sidecar that is started while no inotify is to be had, or no watch, notices decisions by its poll.
+pub(super) fn no_inotify(scene: &Scene, random: &mut Random) -> Result<Lift, Failed> {
+    let refused = [
+        "inject=inotify_init1:error=EMFILE",
+        "inject=inotify_add_watch:error=ENOSPC",
+    ];
     // Detached, so that the process that is started is the program itself.
     let words = [
         "strace",
@@ -123,14 +129,46 @@ pub(super) fn no_inotify(scene: &Scene, _: &mut Random) -> Result<Lift, Failed> 
         "-o",
         "/dev/null",
         "-e",
-        "inject=inotify_init1,inotify_add_watch:error=EMFILE",
+        refused[random.below(2)],
     ];
+    // Long enough for a decision while the call is held.
+    let patient = ["env", "SUPERVISE_RESPONSE_TIMEOUT_SECONDS=5"];
     scene.world.bottles[0].stop_sidecar();
-    scene.world.bottles[0].start_sidecar_through(&words)?;
+    scene.world.bottles[0].start_sidecar_through(&[&patient[..], &words].concat())?;
+    notices_by_its_poll(scene)?;
     scene.volume.start_through(&words);
     Ok(Box::new(move |scene| {
         scene.volume.start_through(&[]);
         scene.world.bottles[0].stop_sidecar();
         scene.world.bottles[0].start_sidecar()
     }))
+}
+
+fn notices_by_its_poll(scene: &Scene) -> Result<(), Failed> {
+    const HOST: &str = "held.example.com";
+    let bottle = &scene.world.bottles[0];
+    if !bottle.log_text().contains("no inotify") {
+        scene.find("the sidecar has inotify, or doesn't say that it has none");
+    }
+    let told = std::thread::scope(|threads| {
+        let held = threads.spawn(|| bottle.call("egress-allow", &arguments(HOST)));
+        let mut id = None;
+        scene.soon(|| {
+            let listed = scene.world.said(&["list", "--json"]).unwrap_or_default();
+            let listed: Vec<Value> = serde_json::from_str(&listed).unwrap_or_default();
+            let held = listed
+                .iter()
+                .find(|one| field(one, "proposed_file").contains(HOST));
+            id = held.map(|one| field(one, "id").to_owned());
+            id.is_some()
+        });
+        scene.world.said(&["approve", &id.unwrap_or_default()])?;
+        held.join()
+            .map_err(|_| Failed::new("the thread of a held call panicked"))
+    })?;
+    let told = told.map_or_else(|| "nothing".to_owned(), |told| told.status);
+    if told != "approved" {
+        scene.find(&format!("approved while it was held, an agent is told {told}"));
+    }
+    Ok(())
 }

@@ -16,19 +16,26 @@ pub(super) struct Seen {
     approved: Option<i32>,
     health: u16,
     list: Option<i32>,
+    doctor: Option<i32>,
+    verify: Option<i32>,
+    /// Calls that ended without an answer.
+    unanswered: usize,
     answer: String,
-    /// What `list` and `approve` said.
-    complaints: String,
+    /// What each of both said.
+    listing: String,
+    refusal: String,
 }
 
 impl Seen {
     pub(super) fn summary(&self) -> String {
         let code = |code: Option<i32>| code.map_or("-".to_owned(), |code| code.to_string());
         format!(
-            "health {}, list {}, approve {}, ask: {}",
+            "health {}, list {}, approve {}, doctor {}, verify {}, ask: {}",
             self.health,
             code(self.list),
             code(self.approved),
+            code(self.doctor),
+            code(self.verify),
             self.answer
         )
     }
@@ -39,18 +46,23 @@ impl Seen {
         if !expected.health.contains(&self.health) {
             found.push(format!("health is {}, not of {:?}", self.health, expected.health));
         }
+        if self.unanswered > 0 && !expected.health.contains(&0) {
+            found.push(format!("an agent's call had no answer: {}", self.answer));
+        }
         for (verb, code, codes) in [
             ("list", self.list, expected.list),
             ("approve", self.approved, expected.approve),
+            ("doctor", self.doctor, expected.doctor),
+            ("audit verify", self.verify, expected.verify),
         ] {
             if !code.is_some_and(|code| codes.contains(&code)) {
                 found.push(format!("{verb} ends with {code:?}, not with one of {codes:?}"));
             }
         }
-        let failed = self.list != Some(0) || self.approved != Some(0);
-        let named = expected.words.iter().any(|word| self.complaints.contains(word));
-        if failed && !named {
-            found.push(format!("none of {:?} is in: {}", expected.words, self.complaints));
+        for (code, said) in [(self.list, &self.listing), (self.approved, &self.refusal)] {
+            if code != Some(0) && !expected.words.iter().any(|word| said.contains(word)) {
+                found.push(format!("none of {:?} is in: {said}", expected.words));
+            }
         }
         found
     }
@@ -67,23 +79,22 @@ pub(super) fn look(scene: &Scene) -> Seen {
         approved: None,
         health: 0,
         list: None,
+        doctor: None,
+        verify: None,
+        unanswered: 0,
         answer: String::new(),
-        complaints: String::new(),
+        listing: String::new(),
+        refusal: String::new(),
     };
     ask(scene, &mut seen);
     seen.health = health(scene);
-    let listing;
-    (seen.list, listing) = operate(scene, &["list"]);
-    operate(scene, &["doctor"]);
-    operate(scene, &["audit", "verify"]);
+    (seen.list, seen.listing) = operate(scene, &["list"]);
+    seen.doctor = operate(scene, &["doctor"]).0;
+    seen.verify = operate(scene, &["audit", "verify"]).0;
     operate(scene, &["routes", "show", super::scene::SLUG]);
-    let (code, refusal) = operate(scene, &["approve", "--json", &scene.pending.id]);
-    seen.approved = code;
-    seen.complaints = format!("{listing} {refusal}");
+    (seen.approved, seen.refusal) = operate(scene, &["approve", "--json", &scene.pending.id]);
     ask(scene, &mut seen);
-    if scene.log().contains("panicked") {
-        scene.find("the sidecar panicked");
-    }
+    scene.world.expect_no_panic(scene.ledger);
     seen
 }
 
@@ -108,7 +119,10 @@ fn ask(scene: &Scene, seen: &mut Seen) {
             }
         }
         // Out of descriptors a connection can't even be taken; everything else is answered.
-        Err(error) => seen.answer = error.to_string(),
+        Err(error) => {
+            seen.answer = error.to_string();
+            seen.unanswered += 1;
+        }
     }
 }
 

@@ -15,13 +15,15 @@ use crate::torture::ledger::Ledger;
 use crate::torture::world::{World, trouble};
 
 pub(super) const SLUG: &str = "torture";
+/// What the pending proposal asks for.
+pub(super) const PENDING: &str = "pending.example.com";
 /// Neither program may take longer over saying that it can't.
 const TIME_LIMIT: &str = "30";
 
 pub(super) struct Scene<'a> {
     name: &'static str,
     seed: u64,
-    ledger: &'a Ledger,
+    pub(super) ledger: &'a Ledger,
     pub(super) world: World,
     pub(super) pending: Told,
     asked: Cell<usize>,
@@ -39,7 +41,7 @@ impl<'a> Scene<'a> {
         };
         let first = ask("first.example.com")?;
         world.said(&["approve", &first.id])?;
-        let pending = ask("pending.example.com")?;
+        let pending = ask(PENDING)?;
         // That nobody decided in time is being written down.
         std::thread::sleep(Duration::from_millis(100));
         Ok(Scene {
@@ -88,11 +90,6 @@ impl<'a> Scene<'a> {
             .stdin(Stdio::null())
             .output()
             .map_err(trouble("starting supervise"))
-    }
-
-    /// What the sidecar has logged.
-    pub(super) fn log(&self) -> String {
-        self.world.bottles[0].log_text()
     }
 
     /// Waits for something that happens within a moment, or gives up.
