@@ -91,7 +91,7 @@ impl Queue {
             move |connection| {
                 Box::pin(async move {
                     let ids = archiving.begin();
-                    archive(connection, &ids).await?;
+                    archive_decided(connection, &ids).await?;
                     ids.iter().for_each(|id| connection.tell(|| Note::Delivered(*id)));
                     Ok(ids)
                 })
@@ -150,11 +150,14 @@ async fn joined(connection: &mut Connection, id: Uuid) -> Result<bool, StoreErro
         .await?)
 }
 
-pub(crate) async fn archive(connection: &mut Connection, ids: &[Uuid]) -> Result<(), StoreError> {
+/// One whose decision is gone again is left alone: it is another proposal, which a daemon has sent under the id of
+/// one that was cleaned up.
+pub(crate) async fn archive_decided(connection: &mut Connection, ids: &[Uuid]) -> Result<(), StoreError> {
     let list = row::id_list(ids);
     for statement in [
         "UPDATE supervise_proposals SET archived = 1
-            WHERE archived = 0 AND id IN (SELECT value FROM json_each(?))",
+            WHERE archived = 0 AND id IN (SELECT value FROM json_each(?))
+            AND EXISTS (SELECT 1 FROM supervise_responses r WHERE r.proposal_id = supervise_proposals.id)",
         "UPDATE supervise_responses SET archived = 1
             WHERE archived = 0 AND proposal_id IN (SELECT value FROM json_each(?))",
     ] {
@@ -167,7 +170,10 @@ pub(crate) async fn archive(connection: &mut Connection, ids: &[Uuid]) -> Result
 }
 
 pub(crate) async fn archive_withdrawn(connection: &mut Connection, id: Uuid) -> Result<(), StoreError> {
-    archive(connection, &[id]).await?;
+    sqlx::query("UPDATE supervise_proposals SET archived = 1 WHERE archived = 0 AND id = ?")
+        .bind(id.to_string())
+        .execute(&mut connection.sql)
+        .await?;
     let query = "INSERT OR IGNORE INTO supervise_withdrawals (proposal_id, withdrawn_at) VALUES (?, ?)";
     sqlx::query(query)
         .bind(id.to_string())

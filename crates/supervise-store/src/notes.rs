@@ -38,7 +38,7 @@ async fn write_one(connection: &mut Connection, note: Note) -> Result<(), StoreE
         Note::Answered(given) => answer(connection, *given).await,
         Note::Reopened(id) => refusals::delete_of(connection, id).await,
         Note::Delivered(id) if is(connection, ANSWERED, id).await? => {
-            endings::archive(connection, &[id]).await
+            endings::archive_decided(connection, &[id]).await
         }
         Note::Withdrawn(id) if is(connection, OPEN, id).await? => {
             endings::archive_withdrawn(connection, id).await

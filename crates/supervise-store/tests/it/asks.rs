@@ -1,9 +1,10 @@
 //! Asking, joining, limits, checking and withdrawing.
 
-use supervise_core::{Ask, Status, Tool};
+use supervise_core::{Ask, Proposal, Status, Tool};
 use supervise_store::{Asked, Checked, Limit, Limits, Outcome, Queue, Verdict, Withdrawal};
+use uuid::Uuid;
 
-use crate::fixture::{Fixture, NO_LIMITS, ask, decided, held, plain, sql};
+use crate::fixture::{Fixture, NO_LIMITS, ask, decided, digest, held, plain, request, sql};
 
 #[tokio::test]
 async fn an_identical_ask_joins_under_either_name() {
@@ -325,4 +326,58 @@ async fn many_callers_at_once_are_all_stored() {
         holds.push(ask.await.unwrap());
     }
     assert_eq!(queue.proposal_page().await.unwrap().total, 500);
+}
+
+/// A daemon may send an exception again under its old id, whose rows were cleaned up meanwhile.
+#[tokio::test]
+async fn a_late_delivery_leaves_another_proposal_of_the_same_id_alone() {
+    for claimed in [false, true] {
+        let fixture = Fixture::new();
+        let queue = fixture.queue().await;
+        let mut plain = plain(fixture.queue_db()).await;
+        let mut deliveries = Vec::new();
+        for payload in ["late", "other"] {
+            let mut hold = held(&queue, payload).await;
+            fixture.decide(hold.id(), Verdict::Reject).await.unwrap();
+            deliveries.push(decided(&mut hold).await);
+        }
+        let ids: Vec<String> = deliveries
+            .iter()
+            .map(|delivery| delivery.answer().response.proposal_id.clone())
+            .collect();
+        for (table, column) in [
+            ("supervise_proposals", "id"),
+            ("supervise_responses", "proposal_id"),
+        ] {
+            let late = format!("WHERE {column} = '{}'", ids[0]);
+            sql(&mut plain, &format!("UPDATE {table} SET archived = 1 {late}"))
+                .await
+                .unwrap();
+            sql(&mut plain, &format!("DELETE FROM {table} {late}"))
+                .await
+                .unwrap();
+        }
+        let again = Proposal::new(&fixture.slug, Tool::GitleaksAllow, "again", "found")
+            .with_id(Uuid::parse_str(&ids[0]).unwrap());
+        queue.proposal_submit(again).await.unwrap();
+        let host = fixture.host().await;
+        let _claimed = if claimed {
+            let lock = host.bottle_lock(&fixture.slug).await.unwrap();
+            let request = request(&ids[0], digest(&queue, &ids[0]).await, Verdict::Approve);
+            Some(host.decision_claim(lock, &queue, request).await.unwrap())
+        } else {
+            None
+        };
+
+        deliveries.into_iter().for_each(|delivery| delivery.delivered());
+        queue.check_health().await.unwrap();
+        let open = sql(
+            &mut plain,
+            "UPDATE supervise_proposals SET archived = archived WHERE archived = 0",
+        );
+        assert_eq!(open.await, Ok(1), "{claimed}");
+        let pending = queue.proposal_page().await.unwrap().proposals;
+        let pending: Vec<&str> = pending.iter().map(|listed| listed.proposal.id.as_str()).collect();
+        assert_eq!(pending, [ids[0].as_str()], "{claimed}");
+    }
 }
