@@ -33,8 +33,8 @@ pub(super) fn check(world: &World, ledger: &Ledger) -> Result<(), Failed> {
         }
     }
     for (id, host) in acknowledged.iter().filter(|(id, _)| !pending.contains(id)) {
-        // A bottle with a queue of files forgets what has arrived, once there is much of it.
-        if world.queue == Queue::Files && told.contains_key(id) {
+        // A bottle without a database forgets what has arrived, once there is much of it.
+        if world.queue != Queue::Sqlite && told.contains_key(id) {
             continue;
         }
         // Of very many only the oldest are listed, and from a queue of files no more are taken in.

@@ -6,7 +6,7 @@ mod mounted;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use supervise_core::{Proposal, Status, Tool};
 use supervise_store::{
@@ -34,10 +34,16 @@ async fn of_a_withdrawal_and_a_decision_at_once_one_wins() {
     let scene = scene();
     let bottle = scene.bottle().await;
     let (mut withdrawn, mut decided) = (0, 0);
-    for n in 0..60_u64 {
+    // How long a decision takes here, so that some withdrawals come before its end and some behind it.
+    let hold = held(&bottle, "alone").await;
+    scene.until_pending(&[hold.id()]).await;
+    let begun = Instant::now();
+    scene.decide(hold.id(), Verdict::Approve).await.unwrap();
+    let alone = begun.elapsed();
+    for n in 0..60_u32 {
         let hold = held(&bottle, &n.to_string()).await;
         scene.until_pending(&[hold.id()]).await;
-        let late = Duration::from_millis(n * 2);
+        let late = alone * n / 30;
         let (taken_back, outcome) = tokio::join!(
             async {
                 tokio::time::sleep(late).await;
