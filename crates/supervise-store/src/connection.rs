@@ -56,7 +56,7 @@ pub(crate) struct Connection {
     schema: &'static Schema,
     schema_version: i64,
     clock: StatementClock,
-    patience: Duration,
+    access: Access,
     /// Where the other side has tables of its own: the way to it.
     pub(crate) line: Option<Line>,
     /// What is told once the transaction commits.
@@ -162,13 +162,8 @@ impl Connection {
         access: Access,
     ) -> Result<Connection, StoreError> {
         match Connection::open_as(path, schema, access).await {
-            // Read-only can't roll back what a crashed writer left; a writer's open does.
             Err(StoreError::ReadOnly) if access != Access::ReadWrite => {
-                guard::check_database(dir, path)?;
-                Connection::open_as(path, schema, Access::ReadWrite)
-                    .await?
-                    .close()
-                    .await;
+                roll_back(dir, path, schema).await?;
                 Connection::open_as(path, schema, access).await
             }
             other => other,
@@ -205,7 +200,7 @@ impl Connection {
             schema,
             schema_version: -1,
             clock,
-            patience: access.patience(),
+            access,
             line: None,
             outbox: Vec::new(),
         };
@@ -233,7 +228,15 @@ impl Connection {
 
     /// Begins a transaction that only reads: one state of the database, on a schema that was checked.
     pub(crate) async fn begin_read(&mut self) -> Result<(), StoreError> {
-        self.begin_as("BEGIN; PRAGMA schema_version").await
+        const BEGIN: &str = "BEGIN; PRAGMA schema_version";
+        match (self.begin_as(BEGIN).await, &self.home) {
+            // A writer has crashed since this was opened.
+            (Err(StoreError::ReadOnly), Some(home)) if self.access != Access::ReadWrite => {
+                roll_back(&home.dir, &self.path, self.schema).await?;
+                self.begin_as(BEGIN).await
+            }
+            (begun, _) => begun,
+        }
     }
 
     async fn begin_as(&mut self, sql: &'static str) -> Result<(), StoreError> {
@@ -317,7 +320,7 @@ impl Connection {
     }
 
     fn patience(&self) -> Patience {
-        Patience::of(self.patience)
+        Patience::of(self.access.patience())
     }
 
     /// Gives the next statements their two seconds.
@@ -404,6 +407,14 @@ async fn connect(path: &Path, access: Access) -> Result<SqliteConnection, StoreE
             other => return other,
         }
     }
+}
+
+/// Read-only can't roll back what a crashed writer left; a writer's open does.
+async fn roll_back(dir: &OwnedFd, path: &Path, schema: &'static Schema) -> Result<(), StoreError> {
+    guard::check_database(dir, path)?;
+    let writer = Box::pin(Connection::open_as(path, schema, Access::ReadWrite)).await?;
+    writer.close().await;
+    Ok(())
 }
 
 fn options(path: &Path, access: Access) -> SqliteConnectOptions {

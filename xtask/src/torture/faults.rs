@@ -21,7 +21,7 @@ use self::scene::Scene;
 use super::ledger::Ledger;
 use super::random::{Random, fresh_seed};
 use super::verdict;
-use super::world::trouble;
+use super::world::own_program;
 use crate::command::{Failed, run as run_command, say};
 
 /// Takes the fault away.
@@ -165,7 +165,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failed> {
     if geteuid().is_root() {
         return run_as_root(args);
     }
-    let own = std::env::current_exe().map_err(trouble("finding xtask"))?;
+    let own = own_program();
     let mut sudo = Command::new("sudo");
     sudo.args(["--non-interactive", "--preserve-env"]).arg(own);
     sudo.args(["torture", "faults-as-root", "--seeds", &args.seeds.to_string()]);

@@ -24,7 +24,7 @@ use self::trace::Event;
 use super::ledger::Ledger;
 use super::random::{Random, fresh_seed};
 use super::verdict;
-use super::world::trouble;
+use super::world::{own_program, trouble};
 use crate::command::{Failed, run as run_command, say};
 
 /// The operator's program is started for one in so many states; the store opens all of them.
@@ -92,7 +92,7 @@ struct Recording {
 impl Recording {
     fn make(transactions: u32) -> Result<Recording, Failed> {
         let out = tempfile::tempdir().map_err(trouble("making a folder"))?;
-        let own = std::env::current_exe().map_err(trouble("finding xtask"))?;
+        let own = own_program();
         let log = out.path().join("strace");
         let mut strace = Command::new("strace");
         strace

@@ -81,7 +81,10 @@ fn check_decisions(book: &Book, entries: &Entries, allowed: &[String]) -> Vec<St
             })
             .unwrap_or_default();
         if actions != [status.as_str()] {
-            findings.push(format!("{id} is {status}, and its audit entries say {actions:?}"));
+            let entries = entries.get(id);
+            findings.push(format!(
+                "{id} is {status}, and its audit entries say {actions:?}: {entries:?}"
+            ));
         }
         let host = book.acknowledged.get(id).map_or("", String::as_str);
         let open = allowed.iter().any(|one| one == host);
@@ -112,12 +115,15 @@ fn check_decisions(book: &Book, entries: &Entries, allowed: &[String]) -> Vec<St
 fn audit(world: &World) -> Result<Entries, Failed> {
     world.said(&["audit", "verify"])?;
     let exported = world.said(&["audit", "export"])?;
+    let all: Result<Vec<Value>, _> = exported.lines().map(serde_json::from_str).collect();
+    let all = all.map_err(|error| Failed::new(format!("audit export: {error}")))?;
+    // What failed or was taken back decided nothing, and neither did what a later entry says nobody was told of.
+    let undelivered: Vec<i64> = all.iter().filter_map(undelivered).collect();
     let mut entries = Entries::new();
-    for line in exported.lines() {
-        let entry: Value =
-            serde_json::from_str(line).map_err(|error| Failed::new(format!("audit export: {error}")))?;
-        // What failed or was taken back decided nothing.
-        if ["approved", "modified", "rejected"].contains(&field(&entry, "operator_action")) {
+    for entry in all {
+        let decides = ["approved", "modified", "rejected"].contains(&field(&entry, "operator_action"));
+        let stands = entry["id"].as_i64().is_none_or(|id| !undelivered.contains(&id));
+        if decides && stands {
             entries
                 .entry(field(&entry, "proposal_id").to_owned())
                 .or_default()
@@ -125,6 +131,14 @@ fn audit(world: &World) -> Result<Entries, Failed> {
         }
     }
     Ok(entries)
+}
+
+/// The entry that this one takes back: its claim was lost before the answer.
+fn undelivered(entry: &Value) -> Option<i64> {
+    let failed = field(entry, "operator_action") == "apply-failed";
+    let notes = field(entry, "operator_notes").strip_prefix("entry ")?;
+    let (id, _) = notes.split_once(" was not delivered: ")?;
+    id.parse().ok().filter(|_| failed)
 }
 
 /// The hosts in the routes file, which is whole or this fails.

@@ -208,6 +208,11 @@ pub(super) fn trouble(doing: &str) -> impl Fn(std::io::Error) -> Failed {
     move |error| Failed::new(format!("{doing}: {error}"))
 }
 
+/// This program, even where the build of the others has put another in its place since.
+pub(super) fn own_program() -> PathBuf {
+    format!("/proc/{}/exe", std::process::id()).into()
+}
+
 /// The folder of the programs that were just built, which is this one's own.
 pub(super) fn programs() -> Result<PathBuf, Failed> {
     let own = std::env::current_exe().map_err(trouble("finding the target folder"))?;

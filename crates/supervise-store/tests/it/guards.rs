@@ -3,6 +3,7 @@
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
+use sqlx::Connection as _;
 use supervise_core::Slug;
 use supervise_store::{Bottle, Host, Queue, StoreError, bottles, prepare};
 
@@ -325,4 +326,38 @@ async fn names_that_are_no_slugs_are_unusable_bottles() {
         .collect();
     assert_eq!(names, ["!Not A Slug", "dev"]);
     assert!("Not A Slug".parse::<Slug>().is_err());
+}
+
+#[tokio::test]
+async fn a_reader_reads_on_after_a_writer_died_in_the_middle() {
+    let fixture = Fixture::new();
+    let queue = fixture.queue().await;
+    drop(held(&queue, "x").await);
+    queue.close().await;
+    let reader = Queue::open_read_only(&fixture.queue_dir(), &fixture.slug)
+        .await
+        .unwrap();
+    let pending = async || reader.proposal_page().await.unwrap().proposals.len();
+    assert_eq!(pending().await, 1);
+
+    // What a writer has on the disk in the middle of a transaction that is larger than its memory.
+    let files = ["supervise.db", "supervise.db-journal"].map(|name| fixture.queue_dir().join(name));
+    let mut writer = plain(fixture.queue_db()).await;
+    let insert = "INSERT INTO supervise_proposals (id, bottle_slug, tool, proposed_file, justification,
+            arrival_timestamp, current_file_hash, archived)
+        WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 500)
+        SELECT printf('%08x-0000-4000-8000-000000000000', n), bottle_slug, tool, proposed_file || hex(zeroblob(2000)),
+            justification, arrival_timestamp, current_file_hash, archived FROM supervise_proposals, n";
+    for statement in ["PRAGMA cache_size = 2", "BEGIN IMMEDIATE", insert] {
+        sql(&mut writer, statement).await.unwrap();
+    }
+    let crashed = files.clone().map(|file| std::fs::read(file).unwrap());
+    sql(&mut writer, "ROLLBACK").await.unwrap();
+    writer.close().await.unwrap();
+    for (file, bytes) in files.iter().zip(crashed) {
+        std::fs::write(file, bytes).unwrap();
+    }
+
+    assert_eq!(pending().await, 1);
+    assert!(!files[1].exists());
 }
