@@ -5,6 +5,8 @@ use std::sync::Arc;
 #[cfg(feature = "postgres")]
 use supervise_core::SafeLine;
 use supervise_core::{Digest, Proposal, Response, Slug, now_timestamp};
+#[cfg(feature = "postgres")]
+use uuid::Uuid;
 
 use crate::connection::Connection;
 use crate::decisions::DecisionRequest;
@@ -12,6 +14,8 @@ use crate::error::{DecisionError, StoreError};
 use crate::found::{self, State};
 use crate::hold::Answer;
 use crate::intents::{AuditedAs, Intent};
+#[cfg(feature = "postgres")]
+use crate::line::Line;
 use crate::line::{Claiming, Given, Note};
 use crate::queue::Queue;
 use crate::refusals;
@@ -45,6 +49,19 @@ impl Queue {
         if let Err(error) = told {
             tracing::warn!(error = %SafeLine::new(&error.to_string()), "the fleet's log has no entry of a failure");
         }
+    }
+
+    /// Claims for an intent whose claim went with its session; nothing where claims don't.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn claim_anew(&self, intent: &Intent) -> Result<Option<Claiming>, StoreError> {
+        let (id, digest) = (parse_id(intent.id()), Digest::from_hex(&intent.digest));
+        let (Some(id), Some(digest)) = (id, digest) else {
+            return Ok(None);
+        };
+        let token = intent.token.clone();
+        self.db()
+            .write(move |connection| Box::pin(claim_anew(connection, id, digest, token)))
+            .await
     }
 
     pub(crate) async fn claim_release(&self, token: &str) -> Result<(), StoreError> {
@@ -148,6 +165,33 @@ async fn claim(
     } else {
         Err(StoreError::Altered("the claim"))
     }
+}
+
+#[cfg(feature = "postgres")]
+async fn claim_anew(
+    connection: &mut Connection,
+    id: Uuid,
+    digest: Digest,
+    token: String,
+) -> Result<Option<Claiming>, StoreError> {
+    if !matches!(connection.line, Some(Line::OperatorFleet(_))) {
+        return Ok(None);
+    }
+    let claimed = connection.claim_told(id, digest).await?;
+    if claimed == Claiming::Claimed {
+        // The claim that was seen before is the one that is gone.
+        sqlx::query("DELETE FROM supervise_claims WHERE proposal_id = ?")
+            .bind(id.to_string())
+            .execute(&mut connection.sql)
+            .await?;
+        sqlx::query("INSERT INTO supervise_claims (proposal_id, token, claimed_at) VALUES (?, ?, ?)")
+            .bind(id.to_string())
+            .bind(&token)
+            .bind(now_timestamp())
+            .execute(&mut connection.sql)
+            .await?;
+    }
+    Ok(Some(claimed))
 }
 
 async fn release(connection: &mut Connection, token: String) -> Result<(), StoreError> {

@@ -4,7 +4,12 @@
 //! Before its audit entry a decision can still go either way; behind it the operator's word stands and
 //! only the answer is missing.
 
+#[cfg(feature = "postgres")]
+use std::time::Duration;
+
 use supervise_core::{Digest, Status, is_proposal_id};
+#[cfg(feature = "postgres")]
+use tokio::time::{Instant, sleep};
 
 use crate::connection::Connection;
 use crate::decisions::{Intended, Standing};
@@ -13,9 +18,17 @@ use crate::error::{DecisionError, StoreError};
 use crate::found::{self, Found, State};
 use crate::host::Host;
 use crate::intents::Intent;
+#[cfg(feature = "postgres")]
+use crate::line::Claiming;
 use crate::lock::BottleLock;
 use crate::queue::Queue;
 use crate::row::parse_id;
+
+/// How long the server may take to notice that a program was killed, and how often that is looked at.
+#[cfg(feature = "postgres")]
+const SESSION_ENDS_IN: Duration = Duration::from_secs(2);
+#[cfg(feature = "postgres")]
+const SESSION_LOOK: Duration = Duration::from_millis(20);
 
 /// An interrupted decision that has come to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +180,8 @@ impl Host {
         let mut kept = Vec::new();
         for intent in self.intents(lock.slug()).await? {
             let standing = queue.standing(&intent).await?;
+            #[cfg(feature = "postgres")]
+            let standing = queue.claimed_anew(&intent, standing).await?;
             if intent.effect.is_some() && intent.audited.is_none() {
                 kept.push(intent.token.clone());
                 let intended = Intended::found(self, queue, lock, intent, standing);
@@ -246,6 +261,27 @@ impl Host {
             None => self.intent_delete(&intent.token).await?,
         }
         Ok(Some(RecoveredAs::Undone))
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Queue {
+    /// In a fleet a claim goes with its session, so whoever crashed has lost it, and what was audited would be in
+    /// force without its answer. The bottle's lock is ours: if nobody else decides, the claim is taken anew.
+    async fn claimed_anew(&self, intent: &Intent, standing: Standing) -> Result<Standing, StoreError> {
+        let give_up = Instant::now() + SESSION_ENDS_IN;
+        loop {
+            if standing != Standing::Lost {
+                return Ok(standing);
+            }
+            match self.claim_anew(intent).await? {
+                Some(Claiming::Claimed) => return Ok(Standing::Ours),
+                Some(Claiming::Already(status)) if status == intent.status => return Ok(Standing::Answered),
+                // The session may not have ended yet.
+                Some(Claiming::BeingDecided) if Instant::now() < give_up => sleep(SESSION_LOOK).await,
+                _ => return Ok(standing),
+            }
+        }
     }
 }
 

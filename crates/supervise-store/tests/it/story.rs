@@ -57,6 +57,7 @@ async fn tell_in(scenes: Vec<Scene>) {
     withdrawn_is_withdrawn(four).await;
     claimed_is_no_longer_withdrawn(five).await;
     a_restart_loses_nothing(six).await;
+    what_was_audited_is_answered(six).await;
     a_refusal_sticks_until_it_is_lifted(seven).await;
     a_daemon_on_the_host_asks(eight).await;
 }
@@ -238,6 +239,31 @@ async fn a_restart_loses_nothing(scene: &Scene) {
     ));
     let late = bottle.proposal_ask(ask("gone"), NO_LIMITS).await.unwrap();
     assert!(matches!(late, Asked::Decided(_)), "{late:?}");
+}
+
+/// The operator's program dies between the audit and the answer, with the effect in force.
+async fn what_was_audited_is_answered(scene: &Scene) {
+    let bottle = scene.bottle().await;
+    let mut hold = held(&bottle, "audited").await;
+    let id = id_of(&hold);
+    scene.until_pending(&[&id]).await;
+    let claimed = scene.claim(&id, Verdict::Approve).await.unwrap();
+    let intended = claimed
+        .intend("the diff".into(), Some("a change".into()))
+        .await
+        .unwrap();
+    drop(intended.audit(true).await.unwrap());
+    assert_eq!(scene.recover().await, [id]);
+    let Outcome::Decided(delivery) = ended(&mut hold).await else {
+        panic!("not decided")
+    };
+    let answer = delivery.answer();
+    assert_eq!(
+        (answer.response.status, answer.applied),
+        (Status::Approved, Some(true))
+    );
+    delivery.delivered();
+    scene.until_pending(&[]).await;
 }
 
 async fn a_refusal_sticks_until_it_is_lifted(scene: &Scene) {
