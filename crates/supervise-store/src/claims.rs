@@ -51,13 +51,20 @@ impl Queue {
         }
     }
 
-    /// Claims for an intent whose claim went with its session; nothing where claims don't.
+    /// Claims for an intent whose claim went with its connection; nothing where claims don't.
     #[cfg(feature = "postgres")]
     pub(crate) async fn claim_anew(&self, intent: &Intent) -> Result<Option<Claiming>, StoreError> {
         let (id, digest) = (parse_id(intent.id()), Digest::from_hex(&intent.digest));
         let (Some(id), Some(digest)) = (id, digest) else {
             return Ok(None);
         };
+        let is_fleet = |connection: &Connection| matches!(connection.line, Some(Line::OperatorFleet(_)));
+        let fleet = self
+            .db()
+            .read(move |connection| Box::pin(async move { Ok(is_fleet(connection)) }));
+        if !fleet.await? {
+            return Ok(None);
+        }
         let token = intent.token.clone();
         self.db()
             .write(move |connection| Box::pin(claim_anew(connection, id, digest, token)))
@@ -174,9 +181,6 @@ async fn claim_anew(
     digest: Digest,
     token: String,
 ) -> Result<Option<Claiming>, StoreError> {
-    if !matches!(connection.line, Some(Line::OperatorFleet(_))) {
-        return Ok(None);
-    }
     let claimed = connection.claim_told(id, digest).await?;
     if claimed == Claiming::Claimed {
         // The claim that was seen before is the one that is gone.

@@ -231,7 +231,10 @@ impl Connection {
         const BEGIN: &str = "BEGIN; PRAGMA schema_version";
         match (self.begin_as(BEGIN).await, &self.home) {
             // A writer has crashed since this was opened.
-            (Err(StoreError::ReadOnly), Some(home)) if self.access != Access::ReadWrite => {
+            (Err(StoreError::ReadOnly), Some(home))
+                if self.access != Access::ReadWrite
+                    && guard::identity(&home.dir, &self.path).is_ok_and(|now| now == home.file) =>
+            {
                 roll_back(&home.dir, &self.path, self.schema).await?;
                 self.begin_as(BEGIN).await
             }

@@ -58,6 +58,12 @@ impl Intent {
         &self.proposal.id
     }
 
+    /// Whether something of it may be in force, or in the audit log.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn is_in_force(&self) -> bool {
+        self.audited.is_some() || self.effect.is_some()
+    }
+
     fn entry(&self, action: &str, notes: String, diff: String) -> AuditEntry {
         let tool = self.proposal.tool;
         AuditEntry {

@@ -26,9 +26,9 @@ use crate::row::parse_id;
 
 /// How long the server may take to notice that a program was killed, and how often that is looked at.
 #[cfg(feature = "postgres")]
-const SESSION_ENDS_IN: Duration = Duration::from_secs(2);
+const CONNECTION_ENDS_IN: Duration = Duration::from_secs(2);
 #[cfg(feature = "postgres")]
-const SESSION_LOOK: Duration = Duration::from_millis(20);
+const CONNECTION_LOOK: Duration = Duration::from_millis(20);
 
 /// An interrupted decision that has come to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -266,23 +266,34 @@ impl Host {
 
 #[cfg(feature = "postgres")]
 impl Queue {
-    /// In a fleet a claim goes with its session, so whoever crashed has lost it, and what was audited would be in
-    /// force without its answer. The bottle's lock is ours: if nobody else decides, the claim is taken anew.
+    /// In a fleet a claim goes with its connection, so whoever crashed has lost it. The bottle's lock is ours: if
+    /// nobody else decides, the claim is taken anew, and the decision comes to its end as anywhere else. An error
+    /// leaves the intent to whoever looks next: what was audited may not be given up while its old connection, or
+    /// another host's operator, still holds the proposal.
     async fn claimed_anew(&self, intent: &Intent, standing: Standing) -> Result<Standing, StoreError> {
-        let give_up = Instant::now() + SESSION_ENDS_IN;
+        let give_up = Instant::now() + CONNECTION_ENDS_IN;
         loop {
             if standing != Standing::Lost {
                 return Ok(standing);
             }
             match self.claim_anew(intent).await? {
                 Some(Claiming::Claimed) => return Ok(Standing::Ours),
-                Some(Claiming::Already(status)) if status == intent.status => return Ok(Standing::Answered),
-                // The session may not have ended yet.
-                Some(Claiming::BeingDecided) if Instant::now() < give_up => sleep(SESSION_LOOK).await,
+                Some(Claiming::BeingDecided) if Instant::now() < give_up => sleep(CONNECTION_LOOK).await,
+                // Decided alike in this moment, perhaps by us: whoever looks next finds the answer.
+                Some(Claiming::Already(status)) if status == intent.status => return Err(unsettled(intent)),
+                Some(Claiming::BeingDecided) if intent.is_in_force() => return Err(unsettled(intent)),
                 _ => return Ok(standing),
             }
         }
     }
+}
+
+#[cfg(feature = "postgres")]
+fn unsettled(intent: &Intent) -> StoreError {
+    StoreError::Denied(format!(
+        "an interrupted decision about {} can't be finished yet",
+        intent.id()
+    ))
 }
 
 impl Queue {

@@ -31,9 +31,11 @@ pub(super) fn judge(request: &[u8], mut answer: &[u8]) -> Result<(), String> {
 /// Whether it asks for what may be held, in the revision in which whoever ends the connection withdraws the question;
 /// every exchange here ends its half at once.
 fn is_given_up(body: &[u8]) -> bool {
-    [&b"tools/call"[..], b"io.modelcontextprotocol/protocolVersion"]
-        .iter()
-        .all(|mark| find(body, mark).is_some())
+    let message: Value = serde_json::from_slice(body).unwrap_or_default();
+    message["method"] == "tools/call"
+        && message["params"]["_meta"]
+            .get("io.modelcontextprotocol/protocolVersion")
+            .is_some()
 }
 
 struct Response<'a> {

@@ -66,7 +66,7 @@ impl HeadWatch {
     }
 
     /// How many requests have ended since this was last asked. One of an unclear length ends with its head, which
-    /// is all that its answer needs; one in chunks with the first read that ends as chunks end.
+    /// is all that its answer needs; one in chunks with the first bytes that may be their end.
     pub(super) fn take_whole(&mut self) -> isize {
         std::mem::take(&mut self.whole)
     }
@@ -116,16 +116,16 @@ impl HeadWatch {
     }
 
     fn read_chunks(&mut self, mut last: [u8; CHUNKS_END.len()], bytes: &[u8]) {
-        for byte in &bytes[bytes.len().saturating_sub(CHUNKS_END.len())..] {
+        for byte in bytes {
             last.rotate_left(1);
             last[CHUNKS_END.len() - 1] = *byte;
+            if last == CHUNKS_END {
+                self.whole += 1;
+                self.state = State::Last;
+                return;
+            }
         }
-        self.state = if last == CHUNKS_END {
-            self.whole += 1;
-            State::Last
-        } else {
-            State::Chunks(last)
-        };
+        self.state = State::Chunks(last);
     }
 
     /// Takes a piece of a line; its newline, if it is there, ends it.
@@ -250,6 +250,7 @@ mod tests {
             (post(&[CHUNKED, LENGTH].concat(), ""), 1),
             // What follows the last one is not read.
             (chunks.repeat(2), 1),
+            ([chunks.as_str(), "GET / HTTP/1.1\r\n"].concat(), 1),
             // Half a request.
             (plain[..plain.len() - 1].to_owned(), 0),
             (chunks[..chunks.len() - 1].to_owned(), 0),

@@ -162,7 +162,10 @@ fn notices_by_its_poll(scene: &Scene) -> Result<(), Failed> {
             id = held.map(|one| field(one, "id").to_owned());
             id.is_some()
         });
-        scene.world.said(&["approve", &id.unwrap_or_default()])?;
+        match id {
+            Some(id) => scene.world.said(&["approve", &id]).map(drop)?,
+            None => scene.find("what is asked is not listed"),
+        }
         held.join()
             .map_err(|_| Failed::new("the thread of a held call panicked"))
     })?;
