@@ -31,11 +31,20 @@ pub(super) fn judge(request: &[u8], mut answer: &[u8]) -> Result<(), String> {
 /// Whether it asks for what may be held, in the revision in which whoever ends the connection withdraws the question;
 /// every exchange here ends its half at once.
 fn is_given_up(body: &[u8]) -> bool {
-    let message: Value = serde_json::from_slice(body).unwrap_or_default();
-    message["method"] == "tools/call"
-        && message["params"]["_meta"]
-            .get("io.modelcontextprotocol/protocolVersion")
-            .is_some()
+    #[derive(Deserialize)]
+    struct Call<'a> {
+        method: String,
+        #[serde(borrow)]
+        params: &'a RawValue,
+    }
+    // However deep the rest is: the server doesn't read what it doesn't know.
+    serde_json::from_slice::<Call<'_>>(body).is_ok_and(|call| {
+        call.method == "tools/call"
+            && call
+                .params
+                .get()
+                .contains("io.modelcontextprotocol/protocolVersion")
+    })
 }
 
 struct Response<'a> {
