@@ -271,11 +271,11 @@ impl Queue {
     /// leaves the intent to whoever looks next: what was audited may not be given up while its old connection, or
     /// another host's operator, still holds the proposal.
     async fn claimed_anew(&self, intent: &Intent, standing: Standing) -> Result<Standing, StoreError> {
+        if standing != Standing::Lost {
+            return Ok(standing);
+        }
         let give_up = Instant::now() + CONNECTION_ENDS_IN;
         loop {
-            if standing != Standing::Lost {
-                return Ok(standing);
-            }
             match self.claim_anew(intent).await? {
                 Some(Claiming::Claimed) => return Ok(Standing::Ours),
                 Some(Claiming::BeingDecided) if Instant::now() < give_up => sleep(CONNECTION_LOOK).await,
